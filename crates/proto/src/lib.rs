@@ -1,0 +1,28 @@
+//! The vocabulary between devices: ids, keys, signed events, frames, and their limits.
+//!
+//! Everything here is pure: bytes in, values out. It owns the wire codec (CBOR, RFC 8949, integer
+//! keys, unknown fields skipped) and the signature domains. What must always hold: a value that
+//! decoded is within the limits of [`limits`], and signed bytes are kept as they came, never
+//! encoded again before they are verified. It does not know conversations' rules, storage or
+//! networks.
+
+pub mod card;
+pub mod certificate;
+pub mod codec;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod kind;
+pub mod limits;
+pub mod receipt;
+pub mod sign;
+
+pub use card::{Card, DeviceAddresses};
+pub use certificate::{Certificate, DeviceList, Revocation};
+pub use codec::DecodeError;
+pub use event::{Event, EventError, Header, Position, Seen, WireEvent};
+pub use frame::{Frame, FrameError};
+pub use id::{AccountId, ConversationId, DeviceId, EventId, IdError};
+pub use kind::{Change, Content, Genesis, Kind, Role};
+pub use receipt::Receipt;
+pub use sign::{Domain, Keypair, Signature, Signed};
