@@ -52,7 +52,7 @@ cross_build() {
     shift 2
     if have rustup && rustup target list --installed 2>/dev/null | grep -qx "$target"; then
         cargo build --locked --target "$target" --target-dir "$directory" "$@"
-    elif [[ -x /usr/bin/cargo && -d /usr/lib/rustlib/src ]] || [[ -d /usr/src/rustc-web ]]; then
+    elif [[ -x /usr/bin/cargo && -d /usr/lib/rustlib/src ]]; then
         env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo build --locked \
             -Zbuild-std=std,panic_abort --target "$target" --target-dir "$directory" "$@"
     else
