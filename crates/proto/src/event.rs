@@ -154,12 +154,7 @@ impl Event {
         let header: Header = codec::decode(&wire.header)?;
         header.check()?;
         if verify
-            && !sign::verify(
-                header.device.as_bytes(),
-                Domain::Event,
-                &wire.header,
-                &wire.signature,
-            )
+            && !sign::verify(header.device.as_bytes(), Domain::Event, &wire.header, &wire.signature)
         {
             return Err(EventError::Signature);
         }
@@ -188,11 +183,7 @@ impl Event {
 
     /// Where it stands in the display order.
     pub fn position(&self) -> Position {
-        Position {
-            lamport: self.header.lamport,
-            device: self.header.device,
-            seq: self.header.seq,
-        }
+        Position { lamport: self.header.lamport, device: self.header.device, seq: self.header.seq }
     }
 
     /// The body's bytes, where they are here.

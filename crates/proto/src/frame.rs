@@ -247,10 +247,7 @@ impl Frame {
         match self {
             Self::Hello(hello) => {
                 within(hello.addresses.len() <= limits::ADDRESSES, "addresses")?;
-                within(
-                    hello.addresses.iter().all(|a| a.len() <= limits::ADDRESS_BYTES),
-                    "address",
-                )
+                within(hello.addresses.iter().all(|a| a.len() <= limits::ADDRESS_BYTES), "address")
             }
             Self::Digests(digests) => within(digests.digests.len() <= limits::DIGESTS, "digests"),
             Self::Vector(vector) => {
@@ -319,10 +316,7 @@ mod tests {
         }
         let mut trailing = bytes.clone();
         trailing.push(0);
-        assert_eq!(
-            Frame::decode(&trailing),
-            Err(FrameError::Decode(DecodeError::Trailing(1)))
-        );
+        assert_eq!(Frame::decode(&trailing), Err(FrameError::Decode(DecodeError::Trailing(1))));
         // 1,000,000 nested arrays in an unknown field: skipped or refused, never a stack overflow.
         let mut nested = vec![0x82, 0x08, 0xa1, 0x18, 0x63];
         nested.extend(std::iter::repeat_n(0x81, 1_000_000));

@@ -214,10 +214,9 @@ impl Change {
                 Self::Remove { account: one()?, cuts }
             }
             3 => Self::Leave,
-            4 => Self::Role {
-                account: one()?,
-                role: wire.role.ok_or(DecodeError::Limit("a role"))?,
-            },
+            4 => {
+                Self::Role { account: one()?, role: wire.role.ok_or(DecodeError::Limit("a role"))? }
+            }
             5 => {
                 let title = wire.text.unwrap_or_default();
                 within(title.len() <= limits::NAME_BYTES, "title")?;
