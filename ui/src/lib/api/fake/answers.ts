@@ -1,0 +1,258 @@
+/** The made-up node's answer to each method. It keeps the promises of the real one: errors have codes, lists pages. */
+import type { AppStatus, Contact, Conversation, Delivery, Device, Message, Peer } from '$lib/api/generated';
+import { ApiError, type Method, type Params, type Result } from '../client';
+import { statusOf, type Emit } from './index';
+import type { Office } from './office';
+import { dice, member, quote, say, startConversation, type World } from './world';
+
+export interface Scene {
+  world: World;
+  office: Office;
+  emit: Emit;
+  revision(): number;
+  status: AppStatus;
+}
+
+type Answers = { [M in Method]: (scene: Scene, params: Params<M>) => Result<M> };
+
+function conversationOf(scene: Scene, id: string): Conversation {
+  const found = scene.world.conversations.get(id);
+  if (!found) throw new ApiError('not_found', 'There is no such conversation.');
+  return found;
+}
+
+function messageOf(scene: Scene, id: string): Message {
+  for (const log of scene.world.messages.values()) {
+    const found = log.find((message) => message.message === id);
+    if (found) return found;
+  }
+  throw new ApiError('not_found', 'There is no such message.');
+}
+
+function peersOf(scene: Scene, account: string): Peer[] {
+  return [...scene.world.peers.values()].filter((peer) => peer.account === account);
+}
+
+function changed(scene: Scene, conversation: Conversation): Conversation {
+  scene.emit({ type: 'conversation.changed', conversation });
+  return conversation;
+}
+
+function rewritten(scene: Scene, message: Message): Message {
+  scene.emit({ type: 'message.changed', message });
+  return message;
+}
+
+/** Changes what we think of somebody, and tells. */
+function regarded(scene: Scene, account: string, regard: Partial<Peer>): Contact {
+  for (const peer of peersOf(scene, account)) {
+    scene.emit({ type: 'peer.changed', peer: Object.assign(peer, regard) });
+  }
+  for (const conversation of scene.world.conversations.values()) {
+    const found = conversation.members.find((each) => each.account === account);
+    if (!found || !regard.trust) continue;
+    found.trust = regard.trust;
+    changed(scene, conversation);
+  }
+  return contact(scene, account);
+}
+
+function contact(scene: Scene, account: string): Contact {
+  const [peer] = peersOf(scene, account);
+  if (!peer) throw new ApiError('not_found', 'There is no person with this id.');
+  const { name, trust, relation, online, presence } = peer;
+  return { account, name, trust, relation, online, presence, safety_number: safetyNumber(account) };
+}
+
+function devices(world: World): Device[] {
+  const created_ms = Date.now() - 40 * 86_400_000;
+  return [
+    { device: world.account.device, label: 'robin-desktop', created_ms, current: true, online: true },
+    { device: 'laptop', label: 'robin-laptop', created_ms, current: false, online: false },
+  ];
+}
+
+function safetyNumber(account: string): string {
+  const roll = dice(account.length + (account.codePointAt(3) ?? 0));
+  return Array.from({ length: 12 }, () => String(Math.floor(roll() * 100_000)).padStart(5, '0')).join(' ');
+}
+
+function deliveries(scene: Scene, message: Message): Delivery[] {
+  const conversation = conversationOf(scene, message.conversation);
+  return conversation.members
+    .filter((each) => each.account !== scene.world.account.account)
+    .map(({ account, name }, index) => {
+      const away = !peersOf(scene, account).some((peer) => peer.online);
+      const state = away ? 'waiting' : index === 0 ? message.state : 'delivered';
+      if (state !== 'waiting') return { account, name, state, at_ms: message.sent_ms + 900 };
+      const seen = peersOf(scene, account)[0]?.last_seen_ms;
+      const reason = {
+        code: 'offline' as const,
+        message: 'Offline.',
+        ...(seen ? { last_seen_ms: seen } : {}),
+      };
+      return { account, name, state, reason };
+    });
+}
+
+export const answers: Answers = {
+  'app.status': (scene) => scene.status,
+  'app.unlock': (scene, { passphrase }) => {
+    if (passphrase.length < 4) throw new ApiError('passphrase', 'That is not the passphrase.');
+    return (scene.status = statusOf('ready'));
+  },
+  'app.retry': (scene) => scene.status,
+  'account.get': ({ world, status }) => {
+    if (status.state !== 'ready') throw new ApiError('no_account', 'There is no account yet.');
+    return world.account;
+  },
+  'account.create': (scene, { name }) => {
+    scene.world.account.name = name;
+    scene.status = statusOf('ready');
+    return scene.world.account;
+  },
+  'account.update': ({ world }, patch) => Object.assign(world.account, patch),
+  'device.list': ({ world }) => ({ devices: devices(world) }),
+  'device.revoke': ({ world }) => ({ devices: devices(world).slice(0, 1) }),
+  'presence.set': ({ world }, { status }) => Object.assign(world.account, { presence: status }),
+  'peer.list': ({ world }) => ({ peers: [...world.peers.values()] }),
+  'peer.dial': () => {
+    throw new ApiError('unreachable', 'Nobody answers at this address.');
+  },
+  'contact.add': () => {
+    throw new ApiError('invalid_argument', 'That is not an anser: link.');
+  },
+  'contact.list': (scene) => ({
+    contacts: [...scene.world.peers.values()].map((peer) => contact(scene, peer.account)),
+    more: false,
+  }),
+  'contact.get': (scene, { account }) => contact(scene, account),
+  'contact.block': (scene, { account, blocked }) =>
+    regarded(scene, account, { relation: blocked === false ? 'contact' : 'blocked' }),
+  'contact.verify': (scene, { account }) => regarded(scene, account, { trust: 'verified' }),
+  'conversation.direct': (scene, { account }) =>
+    changed(scene, startConversation(scene.world, 'direct', '', [account])),
+  'conversation.create': (scene, { title, members }) =>
+    changed(scene, startConversation(scene.world, 'group', title, members)),
+  'conversation.list': ({ world }) => ({ conversations: [...world.conversations.values()], more: false }),
+  'conversation.get': (scene, { conversation }) => conversationOf(scene, conversation),
+  'conversation.accept': (scene, { conversation }) =>
+    changed(scene, Object.assign(conversationOf(scene, conversation), { request: false })),
+  'conversation.decline': (scene, { conversation }) => {
+    scene.world.conversations.delete(conversation);
+    scene.emit({ type: 'conversation.removed', conversation });
+    return {};
+  },
+  'conversation.add': (scene, { conversation, accounts }) => {
+    const found = conversationOf(scene, conversation);
+    for (const account of accounts) {
+      found.members.push(...peersOf(scene, account).map((peer) => member(peer, 'member')));
+    }
+    return changed(scene, found);
+  },
+  'conversation.remove': (scene, { conversation, account }) => {
+    const found = conversationOf(scene, conversation);
+    found.members = found.members.filter((each) => each.account !== account);
+    return changed(scene, found);
+  },
+  'conversation.role': (scene, { conversation, account, role }) => {
+    const found = conversationOf(scene, conversation);
+    for (const each of found.members) if (each.account === account) each.role = role;
+    return changed(scene, found);
+  },
+  'conversation.leave': (scene, { conversation }) => {
+    const found = conversationOf(scene, conversation);
+    found.writable = false;
+    return changed(scene, found);
+  },
+  'conversation.update': (scene, { conversation, ...patch }) =>
+    changed(scene, Object.assign(conversationOf(scene, conversation), patch)),
+  'message.send': (scene, { conversation, text, reply_to }) => {
+    const found = conversationOf(scene, conversation);
+    const answered = reply_to ? { reply_to: quote(messageOf(scene, reply_to)) } : {};
+    const extra = { state: 'waiting' as const, ...answered };
+    const message = say(scene.world, found, scene.world.account, text, Date.now(), extra);
+    scene.emit({ type: 'message.added', message });
+    changed(scene, found);
+    scene.office.carry(found, message);
+    return message;
+  },
+  'message.edit': (scene, { message, text }) =>
+    rewritten(scene, Object.assign(messageOf(scene, message), { text, edited: true })),
+  'message.delete': (scene, { message }) =>
+    rewritten(scene, Object.assign(messageOf(scene, message), { text: '', deleted: true })),
+  'message.react': (scene, { message, emoji, on }) => {
+    const found = messageOf(scene, message);
+    const self = scene.world.account.account;
+    const rest = found.reactions.map((each) =>
+      each.emoji === emoji ? { emoji, accounts: each.accounts.filter((account) => account !== self) } : each,
+    );
+    if (on && !rest.some((each) => each.emoji === emoji)) rest.push({ emoji, accounts: [] });
+    if (on) rest.find((each) => each.emoji === emoji)?.accounts.push(self);
+    found.reactions = rest.filter((each) => each.accounts.length > 0);
+    return rewritten(scene, found);
+  },
+  'message.list': (scene, { conversation, before, after, limit = 50 }) => {
+    const log = scene.world.messages.get(conversation) ?? [];
+    const at = log.findIndex(({ message, position }) => [message, position].includes(before ?? after ?? ''));
+    if (after !== undefined) {
+      return { messages: log.slice(at + 1, at + 1 + limit), more: at + 1 + limit < log.length };
+    }
+    const end = before === undefined ? log.length : at;
+    return { messages: log.slice(Math.max(0, end - limit), end), more: end > limit };
+  },
+  'message.get': (scene, { message }) => {
+    const found = messageOf(scene, message);
+    return { ...found, delivery: deliveries(scene, found) };
+  },
+  'message.read': (scene, { conversation, up_to }) => {
+    const found = conversationOf(scene, conversation);
+    found.unread = 0;
+    found.read_up_to = up_to;
+    return changed(scene, found);
+  },
+  'message.search': (scene, { query, conversation, limit = 50, before = '0' }) => {
+    const wanted = query.toLocaleLowerCase();
+    const logs = [...scene.world.messages].filter(
+      ([id]) => conversation === undefined || id === conversation,
+    );
+    const hits = logs
+      .flatMap(([, log]) => log)
+      .filter((message) => message.text.toLocaleLowerCase().includes(wanted))
+      .sort((a, b) => b.sent_ms - a.sent_ms);
+    const start = Number(before);
+    const next = start + limit < hits.length ? { next: String(start + limit) } : {};
+    return { hits: hits.slice(start, start + limit), ...next };
+  },
+  'typing.set': () => ({}),
+  'relay.list': () => ({ relays: [] }),
+  'settings.get': ({ world }) => world.settings,
+  'settings.set': (scene, patch) => {
+    Object.assign(scene.world.settings, patch);
+    scene.emit({ type: 'settings.changed', settings: scene.world.settings });
+    return scene.world.settings;
+  },
+  'doctor.run': (scene) => ({
+    checks: [
+      { id: 'store', state: 'ok', what: 'The store opens and its key comes from the keyring.', advice: '' },
+      { id: 'listen', state: 'ok', what: 'Listening on 192.168.1.24, UDP and TCP port 41641.', advice: '' },
+      scene.world.peers.size > 0
+        ? { id: 'mdns', state: 'ok', what: `${scene.world.peers.size} devices found by mDNS.`, advice: '' }
+        : {
+            id: 'mdns',
+            state: 'warning',
+            what: 'No answer to multicast for 30 seconds.',
+            advice: 'Allow UDP port 5353 in the firewall, or add the address of a colleague by hand.',
+          },
+    ],
+  }),
+  'state.snapshot': (scene) => ({
+    revision: scene.revision(),
+    account: scene.world.account,
+    peers: [...scene.world.peers.values()],
+    conversations: [...scene.world.conversations.values()],
+    settings: scene.world.settings,
+    relays: [],
+  }),
+  'events.subscribe': (scene) => ({ revision: scene.revision() }),
+};

@@ -1,0 +1,84 @@
+/**
+ * The whole app without a node. The query says which scene: `?fake=30` (messages in the main conversation),
+ * `&people=500`, `&scene=new|passphrase|locked|broken|alone`, `&quiet` (nobody acts on their own).
+ */
+import type { AppState, AppStatus, Event, EventBody } from '$lib/api/generated';
+import { ApiError, type Client, type Method, type Params, type Result } from '../client';
+import { answers, type Scene } from './answers';
+import { Office } from './office';
+import { makeWorld } from './world';
+
+const STOPPED: Partial<Record<string, AppState>> = {
+  new: 'no_account',
+  passphrase: 'needs_passphrase',
+  locked: 'locked',
+  broken: 'broken',
+};
+
+export function fakeClient(wanted: URLSearchParams): Client {
+  const name = wanted.get('scene') ?? '';
+  const alone = name === 'alone';
+  const fresh = name === 'new' || alone;
+  const people = Number(wanted.get('people') ?? 14);
+  const world = makeWorld({
+    people: alone ? 0 : people,
+    messages: fresh ? 0 : Number(wanted.get('fake') || 30),
+    now: Date.now(),
+  });
+
+  let revision = 1;
+  const handlers = new Set<(event: Event) => void>();
+  const emit = (event: EventBody) => {
+    revision += 1;
+    const whole = { ...structuredClone(event), revision } as Event;
+    for (const handler of handlers) handler(whole);
+  };
+  const office = new Office(world, emit, wanted.has('quiet'));
+  const scene: Scene = {
+    world,
+    office,
+    emit,
+    revision: () => revision,
+    status: statusOf(STOPPED[name] ?? 'ready'),
+  };
+  office.open();
+
+  return {
+    async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+      await new Promise((resolve) => setTimeout(resolve, 4));
+      const answer = answers[method];
+      if (!answer) throw new ApiError('unknown_method', `There is no method ${method}.`);
+      return structuredClone(answer(scene, params)) as Result<M>;
+    },
+    events(handler) {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
+    link: () => () => undefined,
+  };
+}
+
+export type Emit = (event: EventBody) => void;
+
+export function statusOf(state: AppState): AppStatus {
+  const words: Partial<Record<AppState, [string, string]>> = {
+    locked: [
+      'Another Anser already uses this profile.',
+      'Close the other window or program, then try again.',
+    ],
+    broken: [
+      'The store was written by a newer version (schema 9, this program reads up to 4).',
+      'Install the newest version, or start with another data directory.',
+    ],
+    needs_passphrase: ['This profile is protected by a passphrase.', 'Enter it to open your messages.'],
+  };
+  const [message, advice] = words[state] ?? ['', ''];
+  return {
+    state,
+    message,
+    advice,
+    data_dir: '/home/robin/.local/share/anser',
+    protection: 'keyring',
+    version: '0.1.0',
+  };
+}

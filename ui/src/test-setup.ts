@@ -1,0 +1,2 @@
+/** Before each test file: what the test environment lacks. */
+export {};
