@@ -1,0 +1,11 @@
+//! The network by its handle alone: real sockets on loopback, and real network namespaces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod frames;
+mod support;
