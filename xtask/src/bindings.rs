@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::Path;
 
+use anser_api::schema;
 use anyhow::{Context, bail};
 
 use crate::workspace::Workspace;
@@ -33,8 +34,13 @@ pub fn run(workspace: &Workspace, check: bool) -> anyhow::Result<()> {
     bail!("{} is stale: run `make bindings` and commit the result", stale.join(" and "))
 }
 
-fn bindings() -> anyhow::Result<Vec<(&'static str, String)>> {
-    bail!("anser-api offers no schema to make bindings from yet")
+fn bindings() -> anyhow::Result<[(&'static str, String); 2]> {
+    let mut document = serde_json::to_string_pretty(&schema::openrpc())?;
+    document.push('\n');
+    Ok([
+        ("ui/src/lib/api/generated/types.ts", schema::typescript()),
+        ("docs/api/openrpc.json", document),
+    ])
 }
 
 fn write(path: &Path, content: &str) -> anyhow::Result<()> {
