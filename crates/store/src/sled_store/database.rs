@@ -12,6 +12,9 @@
 //!   snapshot and fail. It is removed first.
 //! - It takes a file of garbage for an empty database. The first segment headers are checked first.
 //! - Its assertions panic on damaged input. While opening, a panic is an error.
+//! - It writes a snapshot of its page table only while it opens, and then reads all of the log written since
+//!   the last one. So that opening stays quick after a crash too, the store opens it anew now and then.
+//! - Threads of its own may hold its lock for a moment after it is closed. That is waited for.
 //! - A page holds up to about 20 values and moves to an unsynced file of its own above 128 KiB. Values are
 //!   therefore cut into pieces of at most [`PIECE_BYTES`].
 
@@ -60,8 +63,17 @@ impl Database {
             .segment_size(SEGMENT_BYTES)
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(None);
-        let sled = catch_unwind(AssertUnwindSafe(|| config.open()))
-            .map_err(|_| OpenError::Damaged { reason: "the database cannot be read".into() })??;
+        let open = || {
+            catch_unwind(AssertUnwindSafe(|| config.open()))
+                .map_err(|_| OpenError::Damaged { reason: "the database cannot be read".into() })
+        };
+        let sled = match open()? {
+            Err(sled::Error::Io(error)) if error.kind() == ErrorKind::Other => {
+                wait_for_lock(path)?;
+                open()??
+            }
+            opened => opened?,
+        };
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"))?;
         sync_directory(path)?;
         Ok(Self { sled, file })
@@ -93,18 +105,20 @@ impl Database {
         }
     }
 
-    /// Writes all of `writes` durably, or none of them.
+    /// Writes all of `writes` durably, or none of them; returns how many bytes were put.
     pub(super) fn commit<'a>(
         &self,
         sealer: &Sealer,
         writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         let mut batch = sled::Batch::default();
+        let mut bytes = 0_usize;
         for (key, value) in writes {
             let stale = self.further_pieces(key)?;
             let mut written = 0;
             if let Some(value) = value {
                 let sealed = sealer.seal(key, value)?;
+                bytes = bytes.saturating_add(key.len()).saturating_add(sealed.len());
                 written = put_sealed(&mut batch, key, &sealed)?;
             } else {
                 batch.remove(key);
@@ -118,7 +132,7 @@ impl Database {
         if cfg!(target_os = "linux") {
             self.file.sync_data().map_err(|error| from_io(&error))?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// The content of what is stored under `key`.
@@ -226,6 +240,12 @@ fn is_segment_header(header: &[u8; SEGMENT_HEADER_BYTES]) -> bool {
     header
         .split_first_chunk::<4>()
         .is_some_and(|(crc, rest)| u32::from_le_bytes(*crc) == crc32fast::hash(rest) ^ u32::MAX)
+}
+
+/// Returns once nobody holds sled's own lock. No other process can: they are kept out of the whole folder.
+fn wait_for_lock(path: &Path) -> Result<(), OpenError> {
+    let file = OpenOptions::new().read(true).write(true).open(path.join("db"))?;
+    Ok(file.lock()?)
 }
 
 fn remove_half_snapshots(path: &Path) -> Result<(), OpenError> {

@@ -79,7 +79,7 @@ impl Directory {
                 .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
                 .collect::<Result<Vec<_>, io::Error>>()?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Content::Unfinished),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(error) if error.kind() == ErrorKind::NotADirectory && self.root.exists() => {
                 return Err(foreign("it is not a folder"));
             }
             Err(error) => return Err(error.into()),

@@ -56,11 +56,18 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// The cost of a passphrase chosen now; an existing one keeps its cost.
     pub kdf_cost: KdfCost,
+    /// Bytes put after which the database is opened anew, which takes from milliseconds to about a second.
+    /// It bounds how much of its log, about four times as much, an opening after a crash must read.
+    pub bytes_per_snapshot: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 32 * 1024 * 1024, kdf_cost: KdfCost::default() }
+        Self {
+            cache_bytes: 32 * 1024 * 1024,
+            kdf_cost: KdfCost::default(),
+            bytes_per_snapshot: 48 * 1024 * 1024,
+        }
     }
 }
 
@@ -70,6 +77,7 @@ pub struct SledStore {
     database: Option<Database>,
     unflushed: Overlay,
     flush_failed: bool,
+    bytes_since_snapshot: usize,
     data_key: DataKey,
     sealer: Sealer,
     options: StoreOptions,
@@ -145,6 +153,7 @@ impl SledStore {
             database: Some(database),
             unflushed: Overlay::default(),
             flush_failed: false,
+            bytes_since_snapshot: 0,
             data_key,
             sealer,
             options,
@@ -175,11 +184,14 @@ impl SledStore {
         })
     }
 
-    /// After an error of its file sled refuses all work until it is opened again.
-    fn reopen(&mut self) -> Result<&Database, StoreError> {
+    /// Opens the database anew: after an error of its file sled refuses all work until then, and it writes
+    /// its snapshots only then.
+    fn reopen(&mut self) -> Result<(), StoreError> {
         self.database = None;
         let database = Database::open(&self.directory.database(), false, self.options)?;
-        Ok(self.database.insert(database))
+        self.database = Some(database);
+        self.bytes_since_snapshot = 0;
+        Ok(())
     }
 }
 
@@ -221,10 +233,12 @@ impl Store for SledStore {
         }
         let committed = self.database()?.commit(&self.sealer, self.unflushed.iter());
         self.flush_failed = committed.is_err();
-        if committed.is_ok() {
-            self.unflushed.clear();
+        self.bytes_since_snapshot = self.bytes_since_snapshot.saturating_add(committed?);
+        self.unflushed.clear();
+        if self.bytes_since_snapshot > self.options.bytes_per_snapshot {
+            self.reopen()?;
         }
-        committed
+        Ok(())
     }
 
     fn tag(&self, domain: &'static str, bytes: &[u8]) -> [u8; 16] {

@@ -1,5 +1,6 @@
 //! One suite of behaviour, run for every engine.
 
+use anser_store::sled_store::StoreOptions;
 use anser_store::{Batch, DataKeySource, MemoryStore, Order, SledStore, Store, StoreError, Table};
 
 /// Makes stores of one engine and opens them again.
@@ -23,18 +24,27 @@ impl Engine for Memory {
     }
 }
 
-pub struct Sled(pub tempfile::TempDir);
+pub struct Sled {
+    folder: tempfile::TempDir,
+    options: StoreOptions,
+}
 
 impl Sled {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), options: StoreOptions::default() }
+    }
+
+    /// An engine that opens its database anew after few bytes.
+    pub fn restless() -> Self {
+        let options = StoreOptions { bytes_per_snapshot: 10_000, ..StoreOptions::default() };
+        Self { options, ..Self::new() }
     }
 }
 
 impl Engine for Sled {
     type Store = SledStore;
     fn open(&self) -> SledStore {
-        SledStore::open(self.0.path(), DataKeySource::File).unwrap()
+        SledStore::open_with(self.folder.path(), DataKeySource::File, self.options).unwrap()
     }
     fn reopen(&self, store: SledStore) -> SledStore {
         drop(store);
@@ -341,4 +351,5 @@ macro_rules! conformance {
     };
 }
 
-conformance!(memory: crate::conformance::Memory, sled: crate::conformance::Sled::new());
+conformance!(memory: crate::conformance::Memory, sled: crate::conformance::Sled::new(),
+    sled_restless: crate::conformance::Sled::restless());

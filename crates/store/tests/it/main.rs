@@ -8,4 +8,10 @@
     missing_docs
 )]
 
+mod child;
 mod conformance;
+mod crash;
+mod full_disk;
+mod model;
+mod opening;
+mod sealing;
