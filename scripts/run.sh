@@ -17,5 +17,4 @@ if [[ -n ${DISPLAY:-} || -n ${WAYLAND_DISPLAY:-} ]]; then
     exec cargo run --locked "${profile[@]}" --package anser-desktop -- "$@"
 fi
 say "There is no display here: the app is served to a browser on this machine instead."
-data=${ANSER_DATA:-${XDG_DATA_HOME:-$HOME/.local/share}/anser}
-exec cargo run --locked "${profile[@]}" --package anser-cli -- --data "$data" ui "$@"
+exec cargo run --locked "${profile[@]}" --package anser-cli -- ui "$@"

@@ -148,6 +148,7 @@ test)
     ;;
 windows)
     check_rust
+    check_node
     apt_install "${WINDOWS_PACKAGES[@]}"
     cross_target x86_64-pc-windows-gnu
     ;;
