@@ -14,3 +14,6 @@ const app = new App(await chooseClient(), choosePlatform(), prefs, new I18n(pref
 
 const target = document.getElementById('app');
 if (target) mount(Root, { target, props: { app } });
+if (app.platform.desktop) {
+  void import('$lib/platform/shell.svelte').then(({ followShell }) => followShell(app));
+}

@@ -60,8 +60,9 @@ function regarded(scene: Scene, account: string, regard: Partial<Peer>): Contact
 function contact(scene: Scene, account: string): Contact {
   const [peer] = peersOf(scene, account);
   if (!peer) throw new ApiError('not_found', 'There is no person with this id.');
-  const { name, trust, relation, online, presence } = peer;
-  return { account, name, trust, relation, online, presence, safety_number: safetyNumber(account) };
+  const { name, status, trust, relation, online, presence, last_seen_ms } = peer;
+  const safety_number = safetyNumber(account);
+  return { account, name, status, trust, relation, online, presence, safety_number, last_seen_ms };
 }
 
 function devices(world: World): Device[] {
@@ -84,14 +85,14 @@ function deliveries(scene: Scene, message: Message): Delivery[] {
     .map(({ account, name }, index) => {
       const away = !peersOf(scene, account).some((peer) => peer.online);
       const state = away ? 'waiting' : index === 0 ? message.state : 'delivered';
-      if (state !== 'waiting') return { account, name, state, at_ms: message.sent_ms + 900 };
-      const seen = peersOf(scene, account)[0]?.last_seen_ms;
-      const reason = {
-        code: 'offline' as const,
-        message: 'Offline.',
-        ...(seen ? { last_seen_ms: seen } : {}),
-      };
-      return { account, name, state, reason };
+      if (state !== 'waiting') {
+        return { account, name, state, reason: null, at_ms: message.sent_ms + 900 };
+      }
+      const last_seen_ms = peersOf(scene, account)[0]?.last_seen_ms ?? null;
+      const reason = away
+        ? { code: 'offline' as const, message: 'Offline.', last_seen_ms }
+        : { code: 'sending' as const, message: 'Sending.', last_seen_ms: null };
+      return { account, name, state, reason, at_ms: null };
     });
 }
 
@@ -221,8 +222,8 @@ export const answers: Answers = {
       .filter((message) => message.text.toLocaleLowerCase().includes(wanted))
       .sort((a, b) => b.sent_ms - a.sent_ms);
     const start = Number(before);
-    const next = start + limit < hits.length ? { next: String(start + limit) } : {};
-    return { hits: hits.slice(start, start + limit), ...next };
+    const next = start + limit < hits.length ? String(start + limit) : null;
+    return { hits: hits.slice(start, start + limit), next };
   },
   'typing.set': () => ({}),
   'relay.list': () => ({ relays: [] }),

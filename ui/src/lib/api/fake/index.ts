@@ -10,6 +10,7 @@ import { makeWorld } from './world';
 
 const STOPPED: Partial<Record<string, AppState>> = {
   new: 'no_account',
+  alone: 'no_account',
   passphrase: 'needs_passphrase',
   locked: 'locked',
   broken: 'broken',

@@ -45,8 +45,15 @@ export class Office {
     message.state = STEP[message.state] ?? message.state;
     const { conversation, position } = message;
     const account = this.world.account.account;
-    const read = message.state === 'read' ? { read_position: position } : {};
-    this.emit({ type: 'receipt.changed', conversation, account, delivered_position: position, ...read });
+    const read_position = message.state === 'read' ? position : null;
+    this.emit({
+      type: 'receipt.changed',
+      conversation,
+      account,
+      delivered: null,
+      delivered_position: position,
+      read_position,
+    });
     const holder = this.world.conversations.get(conversation);
     if (holder) this.emit({ type: 'conversation.changed', conversation: holder });
   }

@@ -55,6 +55,7 @@ export function makeWorld({ people, messages, now }: Size): World {
     account: SELF,
     device: fakeId('device', 0),
     name: 'Robin',
+    status: null,
     presence: 'available',
     link: `anser:${fakeId('account', 0)}`,
     addresses: ['/ip4/192.168.1.24/udp/41641/quic-v1', '/ip4/192.168.1.24/tcp/41641'],
@@ -91,7 +92,7 @@ export function makeWorld({ people, messages, now }: Size): World {
   };
 
   const main = group(GROUPS[0] ?? '', Math.min(7, people));
-  const notice = { what: 'added', accounts: peers.slice(2, 4).map((peer) => peer.account) };
+  const notice = { what: 'added', accounts: peers.slice(2, 4).map((peer) => peer.account), value: null };
   if (messages > 1) say(world, main, account, '', now - messages * 400_000, { kind: 'notice', notice });
   fill(world, main, messages, now - 4 * 60_000, roll);
   GROUPS.slice(1).forEach((title, index) => {
@@ -136,7 +137,7 @@ function makePeer(number: number, people: number, now: number, roll: () => numbe
     account: fakeId('account', number),
     device: fakeId('device', number),
     name: round === 0 ? given : `${given} ${round + 1}`,
-    ...(number % 3 === 0 ? { status: pick(STATUSES, roll) } : {}),
+    status: number % 3 === 0 ? pick(STATUSES, roll) : null,
     online,
     via: ['mdns'],
     addresses: [`/ip4/192.168.1.${number % 250}/udp/41641/quic-v1`],
@@ -170,6 +171,8 @@ function addConversation(
     active_ms: 0,
     members,
     unread: 0,
+    read_up_to: null,
+    last: null,
     muted: false,
     archived: false,
     draft: '',
@@ -218,6 +221,8 @@ export function say(
     received_ms: at,
     edited: false,
     deleted: false,
+    reply_to: null,
+    notice: null,
     reactions: [],
     attachments: [],
     state: 'delivered',
@@ -230,7 +235,7 @@ export function say(
 }
 
 export function quote({ message, account, text }: Message): Quote {
-  return text ? { message, account, text: text.slice(0, 200) } : { message, account };
+  return { message, account, text: text ? text.slice(0, 200) : null };
 }
 
 function fill(
@@ -246,7 +251,8 @@ function fill(
   let at = end - count * 380_000;
   let author: Author = pick(others, roll);
   for (let index = 0; index < count; index += 1) {
-    if (roll() < 0.45) author = roll() < 0.35 ? world.account : pick(others, roll);
+    if (count > 5 && (index === count - 4 || index === count - 2)) author = world.account;
+    else if (roll() < 0.45) author = roll() < 0.35 ? world.account : pick(others, roll);
     at += 20_000 + Math.floor(roll() * 720_000);
     const own = author.account === SELF;
     const left = count - index;

@@ -1,0 +1,35 @@
+import { defineConfig } from '@playwright/test';
+
+/** The system's Chromium: nothing is downloaded. */
+const chromium = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const port = 4173;
+
+export default defineConfig({
+  testDir: 'tests',
+  outputDir: 'test-results/run',
+  fullyParallel: true,
+  workers: 2,
+  timeout: 60_000,
+  forbidOnly: process.env['CI'] !== undefined,
+  reporter: [['list']],
+  use: {
+    baseURL: `http://localhost:${port}`,
+    viewport: { width: 1180, height: 760 },
+    launchOptions: {
+      executablePath: chromium,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  webServer: {
+    command: `npm run preview -- --port ${port}`,
+    port,
+    reuseExistingServer: process.env['CI'] === undefined,
+  },
+});
