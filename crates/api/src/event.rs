@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Account, Conversation, Delivery, Message, Peer, Relay, Settings};
+use crate::model::{Account, Conversation, Message, Peer, Relay, Settings};
 
 /// An event. A shell that sees a gap in `revision` takes `state.snapshot` again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +69,6 @@ pub enum EventBody {
         conversation: String,
         /// Whose receipt.
         account: String,
-        /// The last own message of this device that they have.
-        delivered: Option<Delivery>,
         /// Position up to which own messages of this device were delivered to everybody.
         delivered_position: Option<String>,
         /// Position up to which own messages were read by everybody.

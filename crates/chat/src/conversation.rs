@@ -221,10 +221,9 @@ impl Conversation {
     pub fn admit(&mut self, event: &Event, account: AccountId) {
         let header = &event.header;
         let mut past = self.logs.get(&header.device).map(Log::latest_past).unwrap_or_default();
+        // Only what the writer names: what those events had seen in turn may be unknown here, or
+        // different, where one of their devices wrote two histories.
         for seen in &header.seen {
-            if let Some(theirs) = self.logs.get(&seen.device).and_then(|log| log.past(seen.seq)) {
-                past.merge(theirs);
-            }
             past.add(seen.device, seen.seq);
         }
         let log = self.logs.entry(header.device).or_insert_with(|| Log::new(account));

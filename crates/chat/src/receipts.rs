@@ -66,6 +66,16 @@ impl Receipts {
             .collect()
     }
 
+    /// Sixteen bytes that are equal exactly when the receipts are.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hash = blake3::Hasher::new_derive_key("anser 2026 receipts digest v1");
+        for (device, entry) in &self.devices {
+            hash.update(&device.0).update(&entry.counter.to_be_bytes());
+        }
+        let bytes = *hash.finalize().as_bytes();
+        bytes.first_chunk::<16>().copied().unwrap_or_default()
+    }
+
     /// The receipts that one who holds `theirs` lacks.
     pub fn beyond(&self, theirs: &[Seen]) -> Vec<Signed> {
         let theirs: BTreeMap<_, _> = theirs.iter().map(|s| (s.device, s.seq)).collect();

@@ -3,11 +3,13 @@
 //! Two events are concurrent when neither's author had seen the other. Given a set of events:
 //!
 //! 1. An event has effect only if its author's role allows it in the state made by those events
-//!    with effect that the author had seen.
+//!    with effect that the author had seen. One that claims to have seen what stands after it in
+//!    display order has none.
 //! 2. **A removal beats what the removed did concurrently**: those events have no effect.
-//! 3. Where removals beat each other (two admins remove each other, or a longer ring), the one
+//! 3. A removal undoes another when that one has no effect once what the first beats has none.
+//!    Where removals undo each other (two admins remove each other, or a longer ring), the one
 //!    whose author had the **higher role** wins, then the **lower lamport time**, then the
-//!    **lower id**; what it beats has no effect, and the rest is looked at again.
+//!    **lower id**; what it beats has no effect, nothing beats it, and the rest is looked at again.
 //! 4. An account is a member when some effective event took it in whose author had seen every
 //!    effective removal of it: a removal also beats a concurrent taking in. Roles and titles: the
 //!    last one in display order wins.
@@ -26,36 +28,53 @@ use crate::past::Past;
 
 /// Which of `events` (in display order) have effect.
 pub(crate) fn effective(events: &[AuthorityEvent], limits: &BTreeMap<DeviceId, u64>) -> Vec<bool> {
-    let mut void: Vec<bool> = events
-        .iter()
-        .map(|e| limits.get(&e.at.device).is_some_and(|limit| e.at.seq > *limit))
-        .collect();
+    let mut void = never(events, limits);
     let mut decided = BTreeSet::new();
     loop {
         let allowed = allowed(events, &void);
         let contested: Vec<Removal> = (0..events.len())
             .filter(|at| allowed.get(*at) == Some(&true) && !decided.contains(at))
-            .filter_map(|at| Removal::of(events, &allowed, at))
+            .filter_map(|at| Removal::of(events, &void, &allowed, &decided, at))
             .collect();
         let Some(winner) = strongest(&contested) else { return allowed };
         decided.insert(winner.at);
-        for victim in &winner.victims {
-            if let Some(void) = void.get_mut(*victim) {
-                *void = true;
-            }
-        }
+        void = without(&void, &winner.victims);
     }
+}
+
+/// Which of `events` have no effect whatever the others do.
+fn never(events: &[AuthorityEvent], limits: &BTreeMap<DeviceId, u64>) -> Vec<bool> {
+    let is_over =
+        |e: &AuthorityEvent| limits.get(&e.at.device).is_some_and(|limit| e.at.seq > *limit);
+    // Else a removed admin, having seen the removal, could date an event before it.
+    let saw_later = |index: usize, e: &AuthorityEvent| {
+        let later = events.iter().skip(index.saturating_add(1));
+        later.filter(|l| !is_over(l)).any(|l| e.past.contains(&l.at.device, l.at.seq))
+    };
+    events.iter().enumerate().map(|(index, e)| is_over(e) || saw_later(index, e)).collect()
+}
+
+fn without(void: &[bool], victims: &[usize]) -> Vec<bool> {
+    void.iter().enumerate().map(|(index, void)| *void || victims.contains(&index)).collect()
 }
 
 /// A removal that has concurrent events of the removed against it.
 struct Removal {
     at: usize,
     victims: Vec<usize>,
+    /// What has no effect once the victims have none.
+    fallen: BTreeSet<usize>,
     strength: (std::cmp::Reverse<Role>, u64, [u8; 32]),
 }
 
 impl Removal {
-    fn of(events: &[AuthorityEvent], allowed: &[bool], at: usize) -> Option<Self> {
+    fn of(
+        events: &[AuthorityEvent],
+        void: &[bool],
+        allowed: &[bool],
+        decided: &BTreeSet<usize>,
+        at: usize,
+    ) -> Option<Self> {
         let removal = events.get(at)?;
         let Deed::Remove { account, .. } = &removal.deed else { return None };
         let victims: Vec<usize> = events
@@ -63,6 +82,7 @@ impl Removal {
             .enumerate()
             .filter(|(index, e)| {
                 allowed.get(*index) == Some(&true)
+                    && !decided.contains(index)
                     && e.author == *account
                     && are_concurrent(e, removal)
             })
@@ -71,13 +91,18 @@ impl Removal {
         if victims.is_empty() {
             return None;
         }
+        let remaining = self::allowed(events, &without(void, &victims));
+        let fallen = (0..events.len())
+            .filter(|index| allowed.get(*index) == Some(&true))
+            .filter(|index| remaining.get(*index) == Some(&false))
+            .collect();
         let role = membership(events, allowed, Some(&removal.past)).role(&removal.author)?;
         let strength = (std::cmp::Reverse(role), removal.at.lamport, removal.id.0);
-        Some(Self { at, victims, strength })
+        Some(Self { at, victims, fallen, strength })
     }
 
-    fn beats(&self, other: &Removal) -> bool {
-        self.victims.contains(&other.at)
+    fn undoes(&self, other: &Removal) -> bool {
+        self.fallen.contains(&other.at)
     }
 }
 
@@ -87,8 +112,8 @@ fn are_concurrent(a: &AuthorityEvent, b: &AuthorityEvent) -> bool {
         && !b.past.contains(&a.at.device, a.at.seq)
 }
 
-/// The removal to decide next: one that no other contests, else the strongest of a ring that
-/// nothing outside contests.
+/// The removal to decide next: one that no other undoes, else the strongest of a ring that
+/// nothing outside undoes.
 fn strongest(contested: &[Removal]) -> Option<&Removal> {
     let reaches: Vec<BTreeSet<usize>> =
         (0..contested.len()).map(|from| reachable(contested, from)).collect();
@@ -111,7 +136,7 @@ fn reachable(contested: &[Removal], from: usize) -> BTreeSet<usize> {
     let mut open = vec![from];
     while let Some(removal) = open.pop().and_then(|index| contested.get(index)) {
         for (index, other) in contested.iter().enumerate() {
-            if removal.beats(other) && found.insert(index) {
+            if removal.undoes(other) && found.insert(index) {
                 open.push(index);
             }
         }

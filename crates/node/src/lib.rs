@@ -5,7 +5,32 @@
 //! [`Store`](anser_store::Store). Nothing here knows sockets, files, threads or clocks; randomness
 //! is a seed handed in. What must hold: outputs are taken only after [`Node::flush`], so that
 //! whatever another device or a person was told is on disk.
+//!
+//! Reading order: `node.rs` (the machine), `sync.rs` (what two devices say to each other),
+//! `intake.rs` (how an event comes to count), `write.rs` (how one is made), then the commands.
 
+mod account;
+mod commands;
+mod disk;
+mod forks;
+mod intake;
 mod io;
+mod messages;
+mod network;
+mod node;
+mod open;
+mod pages;
+mod people;
+mod random;
+mod receipts;
+mod records;
+mod rooms;
+mod session;
+mod snapshot;
+mod sync;
+mod views;
+mod write;
 
 pub use io::{Input, Now, Output};
+pub use node::{Counters, Node};
+pub use open::OpenError;

@@ -36,9 +36,12 @@ pub struct Digest {
     /// The conversation.
     #[n(0)]
     pub conversation: ConversationId,
-    /// Hash over logs, forks and receipts; equal means nothing to do.
+    /// Hash over logs and forks; equal means nothing to send.
     #[n(1)]
-    pub hash: ByteArray<16>,
+    pub logs: ByteArray<16>,
+    /// Hash over receipts.
+    #[n(2)]
+    pub receipts: ByteArray<16>,
 }
 
 /// How much of one log the sender holds.
@@ -170,6 +173,30 @@ pub struct Digests {
     pub digests: Vec<Digest>,
 }
 
+/// The answer to every [`Events`] frame, once its events are on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Ack {
+    /// The conversation.
+    #[n(0)]
+    pub conversation: ConversationId,
+    /// For each log in that frame, how much of it is held now.
+    #[n(1)]
+    pub held: Vec<Held>,
+}
+
+/// How much of one log is held; 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Held {
+    /// The log's device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The last sequence number without a gap.
+    #[n(1)]
+    pub seq: u64,
+}
+
 /// A frame that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -233,6 +260,7 @@ frames! {
     8 Typing,
     9 Presence,
     10 Exchange,
+    11 Ack,
 }
 
 fn frame_number(bytes: &[u8]) -> Result<u16, DecodeError> {
@@ -263,6 +291,7 @@ impl Frame {
                 within(exchange.devices.len() <= limits::EXCHANGE_DEVICES, "devices")?;
                 within(exchange.devices.iter().all(DeviceAddresses::is_bounded), "addresses")
             }
+            Self::Ack(ack) => within(ack.held.len() <= limits::PAGE_EVENTS, "held"),
             Self::Want(_) | Self::Fork(_) | Self::Typing(_) | Self::Presence(_) => Ok(()),
         }
     }

@@ -17,6 +17,8 @@ pub mod limits;
 pub mod receipt;
 pub mod sign;
 
+pub use minicbor;
+
 pub use card::{Card, DeviceAddresses};
 pub use certificate::{Certificate, DeviceList, Revocation};
 pub use codec::DecodeError;

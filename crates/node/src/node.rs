@@ -1,0 +1,296 @@
+//! The machine itself: state, input, timers, output.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use anser_api::model::{PresenceState, Settings, Via};
+use anser_api::{ApiError, ErrorCode, Event, EventBody, Reply};
+use anser_chat::Conversation;
+use anser_e2ee::{Directory, Identity};
+use anser_proto::sign::{Keypair, Signed};
+use anser_proto::{AccountId, ConversationId, DeviceId, Frame};
+use anser_store::{Batch, Store, StoreError};
+use zeroize::Zeroizing;
+
+use crate::io::{Input, Now, Output};
+use crate::random::Random;
+use crate::records::{ConversationRecord, PersonRecord};
+use crate::session::Session;
+
+/// A device of a person. See the crate's header.
+pub struct Node<S> {
+    pub(crate) store: S,
+    pub(crate) now: Now,
+    pub(crate) random: Random,
+    pub(crate) key: Keypair,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) settings: Settings,
+    pub(crate) directory: Directory,
+    pub(crate) people: BTreeMap<AccountId, PersonRecord>,
+    pub(crate) devices: BTreeMap<DeviceId, Device>,
+    pub(crate) numbers: Numbers,
+    pub(crate) rooms: BTreeMap<ConversationId, Room>,
+    pub(crate) sessions: BTreeMap<DeviceId, Session>,
+    pub(crate) addresses: Vec<String>,
+    /// Strangers on the network whose cards we still want.
+    pub(crate) introductions: VecDeque<DeviceId>,
+    pub(crate) introducing: BTreeSet<DeviceId>,
+    pub(crate) wanted: BTreeSet<DeviceId>,
+    pub(crate) timers: BTreeSet<(u64, Timer)>,
+    pub(crate) dirty_rooms: BTreeSet<ConversationId>,
+    pub(crate) dirty_people: BTreeSet<AccountId>,
+    pub(crate) dirty_receipts: BTreeSet<(ConversationId, AccountId)>,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) revision: u64,
+    pub(crate) counters: Counters,
+    pub(crate) failed: Option<StoreError>,
+}
+
+/// One's own account.
+pub(crate) struct Profile {
+    pub(crate) identity: Identity,
+    pub(crate) name: String,
+    pub(crate) status: Option<String>,
+    pub(crate) presence: PresenceState,
+    pub(crate) version: u64,
+    pub(crate) card: Signed,
+}
+
+/// What is known of a device, connected or not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Device {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) via: BTreeSet<Via>,
+    pub(crate) on_lan: bool,
+}
+
+/// A conversation with what is kept beside its rules.
+pub(crate) struct Room {
+    pub(crate) number: u32,
+    pub(crate) chat: Conversation,
+    pub(crate) record: ConversationRecord,
+    pub(crate) typing: BTreeMap<AccountId, u64>,
+    /// Membership as it was when links and views were last brought in line with it.
+    pub(crate) generation: u64,
+}
+
+/// Local numbers of devices, for keys.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    pub(crate) devices: BTreeMap<DeviceId, u32>,
+    pub(crate) by_number: Vec<DeviceId>,
+    pub(crate) next_conversation: u32,
+}
+
+/// What is to be done later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// Send one's receipt.
+    Receipt(ConversationId),
+    /// Tell members a digest, so that third members' events and receipts spread.
+    Gossip(ConversationId),
+    /// Ask again for what is missing.
+    Ask(ConversationId, DeviceId),
+    /// Nobody types for ever.
+    Typing(ConversationId, AccountId),
+    /// A stranger did not say hello in time.
+    Introduction(DeviceId),
+}
+
+/// What was counted since the start. A peer's bad input ends here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// Frames that do not decode or break a limit.
+    pub bad_frames: u64,
+    /// Frames of a newer version.
+    pub unknown_frames: u64,
+    /// Events whose signature, body or limits do not hold.
+    pub bad_events: u64,
+    /// Events that can never belong where they were sent.
+    pub refused_events: u64,
+    /// Events that came twice.
+    pub duplicate_events: u64,
+    /// Events that came before what they follow.
+    pub early_events: u64,
+    /// Frames from somebody who may not send them.
+    pub uninvited_frames: u64,
+    /// Proven forks.
+    pub forks: u64,
+    /// Events taken in.
+    pub events: u64,
+}
+
+impl<S: Store> Node<S> {
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        DeviceId(self.key.public())
+    }
+
+    /// The secret of this device's key: the network identity is made from it.
+    pub fn device_secret(&self) -> Zeroizing<[u8; 32]> {
+        self.key.secret()
+    }
+
+    /// What was counted since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Takes one input. Its outputs are to be taken after the next [`Node::flush`].
+    pub fn handle(&mut self, input: Input, now: Now) {
+        self.now = now;
+        if let (Some(error), Input::Command { id, .. }) = (&self.failed, &input) {
+            let result = Err(store_error(error));
+            self.outputs.push_back(Output::Reply { id: *id, result });
+            return;
+        }
+        if self.failed.is_some() {
+            return;
+        }
+        let done = match input {
+            Input::Command { id, command } => {
+                let result = self.command(command).map(Box::new);
+                self.outputs.push_back(Output::Reply { id, result });
+                Ok(())
+            }
+            Input::Connected { device, address } => self.connected(device, address),
+            Input::Disconnected { device } => self.disconnected(device),
+            Input::Frame { device, bytes } => self.frame(device, &bytes),
+            Input::Discovered { device, addresses, via } => self.discovered(device, addresses, via),
+            Input::Gone { device } => {
+                self.gone(device);
+                Ok(())
+            }
+            Input::Listening { addresses } => self.listening(addresses),
+        };
+        if let Err(error) = done {
+            self.fail(error);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        while let Some((due, timer)) = self.timers.first().copied() {
+            if due > now.mono_ms || self.failed.is_some() {
+                return;
+            }
+            self.timers.pop_first();
+            let done = match timer {
+                Timer::Receipt(conversation) => self.send_receipt(conversation),
+                Timer::Gossip(conversation) => {
+                    self.gossip(conversation);
+                    Ok(())
+                }
+                Timer::Ask(conversation, device) => {
+                    self.ask(conversation, device, false);
+                    Ok(())
+                }
+                Timer::Typing(conversation, account) => {
+                    self.typing_ended(conversation, account);
+                    Ok(())
+                }
+                Timer::Introduction(device) => {
+                    self.introduction_ended(device);
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                self.fail(error);
+            }
+        }
+    }
+
+    /// When [`Node::handle_timeout`] is due, on the monotonic clock.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Puts everything on disk; outputs may be taken when this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing of what is waiting in the outputs may be sent or shown.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.store.flush()?;
+        self.announce()
+    }
+
+    /// The next thing to do for this node.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Writes a batch; it is on disk after the next flush.
+    pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() { Ok(()) } else { self.store.write(batch) }
+    }
+
+    /// After a storage error memory and disk may differ, so the node does nothing more.
+    fn fail(&mut self, error: StoreError) {
+        self.failed = Some(error);
+    }
+
+    pub(crate) fn fail_command(&mut self, error: StoreError) -> ApiError {
+        let shown = store_error(&error);
+        self.fail(error);
+        shown
+    }
+
+    pub(crate) fn emit(&mut self, body: EventBody) {
+        self.revision = self.revision.saturating_add(1);
+        let event = Event { revision: self.revision, body };
+        self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
+    pub(crate) fn send(&mut self, device: DeviceId, frame: impl Into<Frame>) {
+        let frame = frame.into().encode();
+        self.outputs.push_back(Output::Send { device, frame });
+    }
+
+    pub(crate) fn after(&mut self, ms: u64, timer: Timer) {
+        if !self.timers.iter().any(|(_, waiting)| *waiting == timer) {
+            self.timers.insert((self.now.mono_ms.saturating_add(ms), timer));
+        }
+    }
+
+    /// Emits what changed during the burst, once each.
+    fn announce(&mut self) -> Result<(), StoreError> {
+        for account in std::mem::take(&mut self.dirty_people) {
+            for peer in self.peers_of(&account) {
+                self.emit(EventBody::PeerChanged { peer });
+            }
+        }
+        for (id, account) in std::mem::take(&mut self.dirty_receipts) {
+            let Some(room) = self.rooms.get(&id) else { continue };
+            let (delivered_position, read_position) = self.least_positions(room)?;
+            self.emit(EventBody::ReceiptChanged {
+                conversation: id.to_string(),
+                account: account.to_string(),
+                delivered_position,
+                read_position,
+            });
+        }
+        for id in std::mem::take(&mut self.dirty_rooms) {
+            if let Some(conversation) = self.conversation_view(&id)? {
+                self.emit(EventBody::ConversationChanged { conversation: Box::new(conversation) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error a person sees when the store fails.
+pub(crate) fn store_error(error: &StoreError) -> ApiError {
+    let code = match error {
+        StoreError::Full => ErrorCode::StoreFull,
+        StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Sealed => {
+            ErrorCode::StoreBroken
+        }
+    };
+    ApiError::new(code, error.to_string())
+}
+
+/// The result of a command.
+pub(crate) type Answer = Result<Reply, ApiError>;

@@ -1,0 +1,46 @@
+//! What is known of a connected device while it is connected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anser_api::model::PresenceState;
+use anser_proto::{AccountId, ConversationId, DeviceId};
+
+/// A connected device.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Its account, once it said hello.
+    pub(crate) account: Option<AccountId>,
+    /// Whether our hello went out.
+    pub(crate) greeted: bool,
+    /// How available its person says to be.
+    pub(crate) presence: Option<PresenceState>,
+    /// The conversations we share.
+    pub(crate) links: BTreeMap<ConversationId, Link>,
+    /// Bad frames; at [`MISCHIEF`] it is cut off.
+    pub(crate) mischief: u32,
+}
+
+/// After how many bad frames a device is disconnected.
+pub(crate) const MISCHIEF: u32 = 8;
+
+/// One conversation with one connected device.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// Whether we know what they hold.
+    pub(crate) synced: bool,
+    /// How much of each log they hold or were sent.
+    pub(crate) known: BTreeMap<DeviceId, u64>,
+    /// How far to send other devices' logs: as far as we held them when they said what they hold.
+    /// One's own log is always sent; others' authors send theirs, and gossip finds what is missing.
+    pub(crate) targets: BTreeMap<DeviceId, u64>,
+    /// `Events` frames sent and not yet acknowledged.
+    pub(crate) outstanding: u32,
+    /// Logs they did not take further; nothing more is sent until they say what they hold.
+    pub(crate) stalled: BTreeSet<DeviceId>,
+    /// When our vector was last sent, on the monotonic clock.
+    pub(crate) asked_ms: Option<u64>,
+}
+
+/// Most `Events` frames under way to one device in one conversation. More than one hides the
+/// round trip; few let events gather into larger pages when there are many.
+pub(crate) const WINDOW: u32 = 4;

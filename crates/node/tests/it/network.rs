@@ -1,0 +1,171 @@
+//! The smallest network: nodes whose frames are carried by hand, in order, at once.
+
+use std::collections::VecDeque;
+
+use anser_api::{ApiError, Command, Event, EventBody, Reply};
+use anser_node::{Input, Node, Now, Output};
+use anser_proto::DeviceId;
+use anser_store::MemoryStore;
+use serde_json::{Value, json};
+
+pub struct Network {
+    pub nodes: Vec<Node<MemoryStore>>,
+    pub stores: Vec<u8>,
+    pub events: Vec<Vec<Event>>,
+    links: Vec<(usize, usize)>,
+    now: Now,
+    next: u64,
+}
+
+impl Network {
+    /// Nodes with accounts named A, B, C …, not connected.
+    pub fn new(count: usize) -> Self {
+        let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 0 };
+        let mut network = Self {
+            nodes: vec![],
+            stores: vec![],
+            events: vec![vec![]; count],
+            links: vec![],
+            now,
+            next: 0,
+        };
+        for index in 0..count {
+            let seed = [u8::try_from(index).unwrap() + 1; 32];
+            network.nodes.push(Node::open(MemoryStore::default(), seed, now).unwrap());
+        }
+        for index in 0..count {
+            let name = char::from(b'A' + u8::try_from(index).unwrap()).to_string();
+            network.call(index, "account.create", json!({"name": name})).unwrap();
+        }
+        network
+    }
+
+    pub fn device(&self, index: usize) -> DeviceId {
+        self.nodes[index].device()
+    }
+
+    pub fn account(&mut self, index: usize) -> String {
+        self.call(index, "account.get", json!({})).unwrap()["account"].as_str().unwrap().to_owned()
+    }
+
+    pub fn connect(&mut self, a: usize, b: usize) {
+        self.links.push((a, b));
+        for (one, other) in [(a, b), (b, a)] {
+            let device = self.device(other);
+            self.input(one, Input::Connected { device, address: None });
+        }
+        self.settle();
+    }
+
+    pub fn disconnect(&mut self, a: usize, b: usize) {
+        self.links.retain(|link| *link != (a, b) && *link != (b, a));
+        for (one, other) in [(a, b), (b, a)] {
+            let device = self.device(other);
+            self.input(one, Input::Disconnected { device });
+        }
+        self.settle();
+    }
+
+    fn input(&mut self, index: usize, input: Input) {
+        self.nodes[index].handle(input, self.now);
+    }
+
+    pub fn call(&mut self, index: usize, method: &str, params: Value) -> Result<Value, ApiError> {
+        self.next += 1;
+        let id = self.next;
+        let command = Command::parse(method, params)?;
+        self.input(index, Input::Command { id, command });
+        self.settle_with(Some((index, id)))
+            .unwrap()
+            .map(|reply| serde_json::to_value(reply).unwrap())
+    }
+
+    /// Carries frames until nobody has anything to say.
+    pub fn settle(&mut self) {
+        self.settle_with(None);
+    }
+
+    fn settle_with(&mut self, wait: Option<(usize, u64)>) -> Option<Result<Box<Reply>, ApiError>> {
+        let mut answer = None;
+        for _ in 0..10_000 {
+            let mut frames = VecDeque::new();
+            for index in 0..self.nodes.len() {
+                let from = self.device(index);
+                self.nodes[index].flush().unwrap();
+                while let Some(output) = self.nodes[index].poll_output() {
+                    match output {
+                        Output::Send { device, frame } => frames.push_back((from, device, frame)),
+                        Output::Reply { id, result } if Some((index, id)) == wait => {
+                            answer = Some(result);
+                        }
+                        Output::Event(event) => self.events[index].push(*event),
+                        _ => {}
+                    }
+                }
+            }
+            if frames.is_empty() {
+                return answer;
+            }
+            for (from, to, bytes) in frames {
+                let (Some(from_index), Some(to_index)) = (self.index(from), self.index(to)) else {
+                    continue;
+                };
+                let linked = self.links.contains(&(from_index, to_index))
+                    || self.links.contains(&(to_index, from_index));
+                if linked {
+                    self.input(to_index, Input::Frame { device: from, bytes });
+                }
+            }
+        }
+        panic!("the network never becomes quiet");
+    }
+
+    fn index(&self, device: DeviceId) -> Option<usize> {
+        (0..self.nodes.len()).find(|index| self.device(*index) == device)
+    }
+
+    /// Lets time pass, doing what is due on the way.
+    pub fn pass(&mut self, ms: u64) {
+        let until = self.now.mono_ms + ms;
+        loop {
+            let due = self.nodes.iter().filter_map(Node::poll_timeout).min();
+            let Some(due) = due.filter(|due| *due <= until) else { break };
+            self.now.wall_ms += due.saturating_sub(self.now.mono_ms);
+            self.now.mono_ms = self.now.mono_ms.max(due);
+            for index in 0..self.nodes.len() {
+                self.nodes[index].handle_timeout(self.now);
+            }
+            self.settle();
+        }
+        self.now.wall_ms += until - self.now.mono_ms;
+        self.now.mono_ms = until;
+    }
+
+    pub fn texts(&mut self, index: usize, conversation: &str) -> Vec<String> {
+        let params = json!({"conversation": conversation, "limit": 500});
+        let page = self.call(index, "message.list", params).unwrap();
+        page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|m| m["kind"] == "text")
+            .map(|m| m["text"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub fn send(&mut self, index: usize, conversation: &str, text: &str) -> String {
+        let params = json!({"conversation": conversation, "text": text});
+        let message = self.call(index, "message.send", params).unwrap();
+        message["message"].as_str().unwrap().to_owned()
+    }
+
+    pub fn added(&self, index: usize) -> Vec<String> {
+        self.events[index]
+            .iter()
+            .filter_map(|event| match &event.body {
+                EventBody::MessageAdded { message } => Some(message.text.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}
