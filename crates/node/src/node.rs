@@ -130,6 +130,11 @@ impl<S: Store> Node<S> {
         self.key.secret()
     }
 
+    /// The store, as it is; what was not flushed may be lost by a crash.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
     /// What was counted since the start.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::network::Network;
 
-fn group(count: usize) -> (Network, String) {
+pub fn group(count: usize) -> (Network, String) {
     let mut network = Network::new(count);
     for a in 0..count {
         for b in a + 1..count {

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod direct;
+mod fork;
 mod group;
 mod network;
 mod requests;
+mod restart;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 pub struct Network {
     pub nodes: Vec<Node<MemoryStore>>,
-    pub stores: Vec<u8>,
     pub events: Vec<Vec<Event>>,
     links: Vec<(usize, usize)>,
     now: Now,
@@ -23,7 +22,6 @@ impl Network {
         let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 0 };
         let mut network = Self {
             nodes: vec![],
-            stores: vec![],
             events: vec![vec![]; count],
             links: vec![],
             now,
@@ -64,6 +62,33 @@ impl Network {
             self.input(one, Input::Disconnected { device });
         }
         self.settle();
+    }
+
+    /// Ends a node as a power cut would, and starts it from what was on disk (or from an older
+    /// copy of that). Its connections are gone.
+    pub fn restart(&mut self, index: usize, from: Option<MemoryStore>) {
+        let others: Vec<_> = (0..self.nodes.len()).filter(|other| *other != index).collect();
+        for other in others {
+            if self.links.contains(&(index, other)) || self.links.contains(&(other, index)) {
+                self.disconnect(index, other);
+            }
+        }
+        let blank = Node::open(MemoryStore::default(), [99; 32], self.now).unwrap();
+        let mut store = std::mem::replace(&mut self.nodes[index], blank).into_store();
+        store.crash();
+        self.next += 1;
+        let seed = [u8::try_from(self.next % 200).unwrap() + 20; 32];
+        self.nodes[index] = Node::open(from.unwrap_or(store), seed, self.now).unwrap();
+        self.settle();
+    }
+
+    /// A copy of what a node has on disk.
+    pub fn copy_store(&mut self, index: usize) -> MemoryStore {
+        let blank = Node::open(MemoryStore::default(), [99; 32], self.now).unwrap();
+        let store = std::mem::replace(&mut self.nodes[index], blank).into_store();
+        let copy = store.snapshot();
+        self.nodes[index] = Node::open(store, [77; 32], self.now).unwrap();
+        copy
     }
 
     fn input(&mut self, index: usize, input: Input) {
