@@ -4,7 +4,7 @@
 //! writer had seen. What they add up to is a function of their set alone (see `resolve.rs` for the
 //! rule), so members who hold the same events agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anser_proto::kind::{Change, Genesis};
@@ -115,6 +115,7 @@ pub struct Authority {
     /// Devices whose events count only up to a number (forked or revoked ones).
     limits: BTreeMap<DeviceId, u64>,
     current: Arc<Membership>,
+    ever: BTreeSet<AccountId>,
     known: Past,
     generation: u64,
 }
@@ -137,6 +138,8 @@ impl Authority {
             if allowed {
                 Arc::make_mut(&mut self.current).apply(event.author, &event.deed, event.at);
             }
+            self.ever.insert(event.author);
+            self.ever.extend(event.deed.added());
             self.events.push(event);
             self.effective.push(allowed);
             self.generation = self.generation.wrapping_add(1);
@@ -160,6 +163,7 @@ impl Authority {
     fn resolve(&mut self) {
         self.effective = resolve::effective(&self.events, &self.limits);
         self.current = Arc::new(resolve::membership(&self.events, &self.effective, None));
+        self.know_accounts();
         self.generation = self.generation.wrapping_add(1);
     }
 
@@ -186,12 +190,35 @@ impl Authority {
         self.generation
     }
 
-    /// Every account that any event ever took in, whether or not that had effect.
+    /// Every account that somebody in here ever took in, whether or not that had effect.
     pub fn ever(&self, account: &AccountId) -> bool {
-        self.events.iter().any(|e| {
-            e.deed.added().contains(account)
-                || (matches!(e.deed, Deed::Found { .. }) && e.author == *account)
-        })
+        self.ever.contains(account)
+    }
+
+    /// Must not depend on events beyond a limit, which not everybody holds.
+    fn know_accounts(&mut self) {
+        self.ever.clear();
+        let is_over = |e: &AuthorityEvent| {
+            self.limits.get(&e.at.device).is_some_and(|limit| e.at.seq > *limit)
+        };
+        loop {
+            let before = self.ever.len();
+            for event in self.events.iter().filter(|e| !is_over(e)) {
+                let founds = matches!(event.deed, Deed::Found { .. });
+                if founds || self.ever.contains(&event.author) {
+                    self.ever.insert(event.author);
+                    self.ever.extend(event.deed.added());
+                }
+            }
+            if self.ever.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether any device's events count only up to a number.
+    pub fn is_limited(&self) -> bool {
+        !self.limits.is_empty()
     }
 
     /// The events with effect, in display order.

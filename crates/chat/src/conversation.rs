@@ -189,7 +189,10 @@ impl Conversation {
             };
         }
         if kind == Kind::Genesis {
-            let founds = self.authority.is_empty() && ConversationId(event.id.0) == self.id;
+            // A founder can have seen nothing; who says so speaks of events yet to be written.
+            let founds = self.authority.is_empty()
+                && ConversationId(event.id.0) == self.id
+                && event.header.seen.is_empty();
             let readable = event.body().and_then(|body| Deed::decode(kind, body)).is_some();
             return match (founds, readable) {
                 (true, true) => Verdict::New,
@@ -232,6 +235,8 @@ impl Conversation {
         log.lamport = header.lamport;
         if header.seq == 1 || !header.seen.is_empty() {
             log.saw(header.seq, past.clone());
+            let stretch = (header.device, log.stretch(header.seq));
+            self.standing.get_mut().stretches.remove(&stretch);
         }
         self.lamport = self.lamport.max(header.lamport);
         let deed = match self.shape {
@@ -295,7 +300,17 @@ impl Conversation {
 
     /// Devices whose history split, with the number where it did.
     pub fn forks(&self) -> Vec<Seen> {
-        self.forks.iter().map(|(device, split)| Seen { device: *device, seq: split.seq }).collect()
+        self.forks
+            .iter()
+            .filter(|(device, _)| self.logs.get(device).is_none_or(|log| self.is_known(log)))
+            .map(|(device, split)| Seen { device: *device, seq: split.seq })
+            .collect()
+    }
+
+    /// Whether everybody can take this log in. Not so one that came on the word of a device whose
+    /// history turned out to be split: it is kept, but not spoken of.
+    fn is_known(&self, log: &Log) -> bool {
+        !self.authority.is_limited() || self.was_member(&log.account)
     }
 
     /// Whether event `seq` of `device` counts: its writer was a member by what it had seen, no
@@ -393,7 +408,11 @@ impl Conversation {
                     (split.seq.saturating_sub(1), split.shared)
                 });
                 let id = id.0.first_chunk::<16>()?;
-                (seq > 0).then(|| Head { device: *device, seq, id: (*id).into() })
+                (seq > 0 && self.is_known(log)).then(|| Head {
+                    device: *device,
+                    seq,
+                    id: (*id).into(),
+                })
             })
             .collect()
     }

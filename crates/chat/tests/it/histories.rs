@@ -104,7 +104,7 @@ impl History {
     }
 
     /// What the same events give when nothing was decided step by step.
-    pub fn from_nothing(&self) -> Authority {
+    pub fn decided_at_once(&self) -> Authority {
         let mut authority = self.authority.clone();
         authority.limit(self.events[0].at.device, u64::MAX - 1);
         authority

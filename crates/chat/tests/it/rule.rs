@@ -4,7 +4,7 @@
 use anser_chat::{Authority, Deed};
 use anser_proto::{AccountId, Role};
 
-use crate::histories::{History, Universe, remove};
+use crate::histories::{History, Universe, account, device, remove};
 use crate::oracle::{self, Standing};
 use crate::world::{Dice, runs};
 use Role::{Admin, Member, Owner};
@@ -12,7 +12,7 @@ use Role::{Admin, Member, Owner};
 fn check(history: &History) {
     let on = history.effective();
     let authority = &history.authority;
-    let again = history.from_nothing();
+    let again = history.decided_at_once();
     let effective = |a: &Authority| a.effective().map(|e| e.at).collect::<Vec<_>>();
     assert_eq!(
         (authority.current(), effective(authority)),
@@ -144,4 +144,39 @@ fn random_long_histories() {
         println!("seed {seed}");
         universe.walk(&mut dice, &mut check);
     }
+}
+
+#[test]
+fn a_removed_admin_cannot_date_a_deed_before_the_removal_it_has_seen() {
+    let roles = vec![Owner, Admin, Member];
+    let universe = Universe { roles, strangers: 0, events: 2, alphabet: removals, honest: true };
+    let beginning = universe.beginning();
+    let everything = (1 << beginning.events.len()) - 1;
+    let mut removed = beginning.with(2, everything, Deed::Leave);
+    removed = removed.with(0, (1 << removed.events.len()) - 1, remove(account(1)));
+    let mut back_dated = removed.with(1, (1 << removed.events.len()) - 1, remove(account(2)));
+    let event = back_dated.events.pop().unwrap();
+    let early = anser_proto::Position { lamport: removed.events[2].at.lamport, ..event.at };
+    let mut authority = removed.authority.clone();
+    authority.insert(anser_chat::AuthorityEvent { at: early, ..event });
+    assert!(!authority.has_effect(&early));
+    assert_eq!(authority.current(), removed.authority.current());
+}
+
+#[test]
+fn in_a_ring_of_removals_the_strongest_stands() {
+    let roles = vec![Owner, Admin, Admin, Admin];
+    let universe = Universe { roles, strangers: 0, events: 3, alphabet: removals, honest: true };
+    let beginning = universe.beginning();
+    let seen = (1 << beginning.events.len()) - 1;
+    let mut devices = [1, 2, 3];
+    devices.sort_by_key(|person| device(*person));
+    let [first, second, third] = devices;
+    let ring = beginning
+        .with(first, seen, remove(account(second)))
+        .with(second, seen, remove(account(third)))
+        .with(third, seen, remove(account(first)));
+    check(&ring);
+    let strongest = (4..7).min_by_key(|index| ring.acts[*index].id.0).unwrap();
+    assert!(ring.authority.has_effect(&ring.acts[strongest].at), "{}", ring.describe());
 }
