@@ -387,6 +387,11 @@ impl Conversation {
             && !self.revoked.contains_key(device)
     }
 
+    /// The log of a device, where any of it is held.
+    pub fn log(&self, device: &DeviceId) -> Option<&Log> {
+        self.logs.get(device)
+    }
+
     /// The logs held.
     pub fn logs(&self) -> impl Iterator<Item = (&DeviceId, &Log)> {
         self.logs.iter()

@@ -73,7 +73,7 @@ impl<S: Store> Node<S> {
         }
         room.generation = room.chat.authority().generation();
         let number = room.number;
-        let name = room.chat.logs().find(|(d, _)| **d == device).map(|(_, log)| log.account);
+        let name = room.chat.log(&device).map(|log| log.account);
         self.counters.forks = self.counters.forks.saturating_add(1);
         let stored = StoredFork { device, seq, shared, one: one.wire, other: other.wire };
         let mut batch = Batch::new();

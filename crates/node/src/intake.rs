@@ -158,6 +158,7 @@ impl<S: Store> Node<S> {
         let chat = Conversation::new(id, shape);
         let room = Room { number, chat, record, typing: Default::default(), generation: 0 };
         self.rooms.insert(id, room);
+        self.numbers.conversations.insert(number, id);
         Ok(())
     }
 
@@ -187,7 +188,7 @@ impl<S: Store> Node<S> {
         };
         let own_account = self.own_account();
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
-        let known = room.chat.logs().find(|(d, _)| **d == device).map(|(_, log)| log.account);
+        let known = room.chat.log(&device).map(|log| log.account);
         let certified = event.certificate.as_ref().map(|c| c.account);
         let Some(account) = known.or(certified) else { return Ok(()) };
         room.chat.admit(&event, account);
@@ -299,11 +300,9 @@ impl<S: Store> Node<S> {
         };
         let device = self.numbers.by_number.get(place.device as usize);
         let author = self
-            .rooms
-            .values()
-            .find(|room| room.number == place.conversation)
-            .and_then(|room| room.chat.logs().find(|(d, _)| Some(*d) == device))
-            .map(|(_, log)| log.account);
+            .room_by_number(place.conversation)
+            .and_then(|room| room.chat.log(device?))
+            .map(|log| log.account);
         let kind = codec::decode::<anser_proto::Header>(&record.wire.header)
             .map(|h| Kind::from(h.kind))
             .map_err(disk::damaged)?;
@@ -331,17 +330,16 @@ impl<S: Store> Node<S> {
             .and_then(|body| Deed::decode(event.kind(), body))
             .map(|deed| {
                 let mut accounts = deed.added().to_vec();
-                let author = room.chat.logs().find(|(d, _)| **d == event.header.device);
-                accounts.extend(author.and_then(|(_, log)| deed.removed(log.account)));
-                accounts.extend(author.map(|(_, log)| log.account));
+                let author = room.chat.log(&event.header.device).map(|log| log.account);
+                accounts.extend(author.and_then(|author| deed.removed(author)));
+                accounts.extend(author);
                 accounts
             })
             .unwrap_or_default();
         let joined = !room.record.accepted
             && own.is_some_and(|own| room.chat.is_member(&own) && accounts.contains(&own));
         if joined {
-            let author = room.chat.logs().find(|(d, _)| **d == event.header.device);
-            let host = author.map(|(_, log)| log.account);
+            let host = room.chat.log(&event.header.device).map(|log| log.account);
             let welcome = self.settings.accept_requests
                 || host.is_some_and(|host| self.relation(&host) == CONTACT || Some(host) == own);
             if welcome {

@@ -142,7 +142,7 @@ impl<S: Store> Node<S> {
 
     fn delivery_of(&self, id: &EventId) -> Result<Vec<Delivery>, StoreError> {
         let Some(place) = disk::place(&self.store, id)? else { return Ok(vec![]) };
-        let Some(room) = self.rooms.values().find(|room| room.number == place.conversation) else {
+        let Some(room) = self.room_by_number(place.conversation) else {
             return Ok(vec![]);
         };
         let Some(stored) = disk::event(&self.store, place.conversation, place.device, place.seq)?
@@ -310,11 +310,7 @@ impl<S: Store> Node<S> {
                 continue;
             };
             let at = Position { lamport, device, seq: line.seq };
-            let foreign = room
-                .chat
-                .logs()
-                .find(|(d, _)| **d == device)
-                .is_some_and(|(_, log)| Some(log.account) != own);
+            let foreign = room.chat.log(&device).is_some_and(|log| Some(log.account) != own);
             let kind = Kind::from(line.kind);
             if kind == Kind::Message
                 && foreign

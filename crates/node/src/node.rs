@@ -78,6 +78,7 @@ pub(crate) struct Room {
 pub(crate) struct Numbers {
     pub(crate) devices: BTreeMap<DeviceId, u32>,
     pub(crate) by_number: Vec<DeviceId>,
+    pub(crate) conversations: BTreeMap<u32, ConversationId>,
     pub(crate) next_conversation: u32,
 }
 
@@ -128,6 +129,11 @@ impl<S: Store> Node<S> {
     /// The secret of this device's key: the network identity is made from it.
     pub fn device_secret(&self) -> Zeroizing<[u8; 32]> {
         self.key.secret()
+    }
+
+    /// The room with a local number.
+    pub(crate) fn room_by_number(&self, number: u32) -> Option<&Room> {
+        self.rooms.get(self.numbers.conversations.get(&number)?)
     }
 
     /// The store, as it is; what was not flushed may be lost by a crash.

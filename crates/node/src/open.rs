@@ -135,6 +135,7 @@ impl<S: Store> Node<S> {
                 self.numbers.next_conversation.max(number.saturating_add(1));
             let Some(own) = self.profile.as_ref().map(|p| p.identity.account()) else { continue };
             let room = self.load_room(number, record, own)?;
+            self.numbers.conversations.insert(number, room.record.id);
             self.rooms.insert(room.record.id, room);
         }
         Ok(())

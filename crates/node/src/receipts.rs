@@ -135,10 +135,7 @@ impl<S: Store> Node<S> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         let mut batch = Batch::new();
         for seen in seen {
-            let ours = room
-                .chat
-                .logs()
-                .any(|(device, log)| *device == seen.device && Some(log.account) == own);
+            let ours = room.chat.log(&seen.device).is_some_and(|log| Some(log.account) == own);
             if !ours || seen.seq > room.chat.held(&seen.device) {
                 continue;
             }

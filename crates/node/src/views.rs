@@ -200,7 +200,7 @@ impl<S: Store> Node<S> {
     /// A message by its id, if it shows.
     pub(crate) fn message_view(&self, id: &EventId) -> Result<Option<model::Message>, StoreError> {
         let Some(place) = disk::place(&self.store, id)? else { return Ok(None) };
-        let Some(room) = self.rooms.values().find(|room| room.number == place.conversation) else {
+        let Some(room) = self.room_by_number(place.conversation) else {
             return Ok(None);
         };
         let Some(stored) = disk::event(&self.store, place.conversation, place.device, place.seq)?
@@ -223,9 +223,7 @@ impl<S: Store> Node<S> {
         received_ms: u64,
     ) -> Result<Option<model::Message>, StoreError> {
         let device = event.header.device;
-        let Some((_, log)) = room.chat.logs().find(|(d, _)| **d == device) else {
-            return Ok(None);
-        };
+        let Some(log) = room.chat.log(&device) else { return Ok(None) };
         let account = log.account;
         let own = Some(account) == self.own_account();
         let kind = event.kind();
@@ -323,11 +321,11 @@ impl<S: Store> Node<S> {
             return Ok(quote);
         };
         let Ok(event) = Event::reopen(stored.wire) else { return Ok(quote) };
-        let log = room.chat.logs().find(|(d, _)| **d == event.header.device);
+        let log = room.chat.log(&event.header.device);
         if !room.chat.shows(&event.position(), event.kind()) {
             return Ok(quote);
         }
-        quote.account = log.map(|(_, log)| log.account.to_string());
+        quote.account = log.map(|log| log.account.to_string());
         let content = event.body().and_then(|body| Content::decode(event.kind(), body).ok());
         quote.text =
             content.and_then(|c| c.text).map(|text| text.chars().take(200).collect::<String>());

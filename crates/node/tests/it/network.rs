@@ -20,13 +20,8 @@ impl Network {
     /// Nodes with accounts named A, B, C …, not connected.
     pub fn new(count: usize) -> Self {
         let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 0 };
-        let mut network = Self {
-            nodes: vec![],
-            events: vec![vec![]; count],
-            links: vec![],
-            now,
-            next: 0,
-        };
+        let mut network =
+            Self { nodes: vec![], events: vec![vec![]; count], links: vec![], now, next: 0 };
         for index in 0..count {
             let seed = [u8::try_from(index).unwrap() + 1; 32];
             network.nodes.push(Node::open(MemoryStore::default(), seed, now).unwrap());
