@@ -4,6 +4,7 @@
 mod direct;
 mod fork;
 mod group;
+mod hostile;
 mod network;
 mod requests;
 mod restart;
