@@ -51,6 +51,5 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts'],
     environment: 'happy-dom',
-    setupFiles: ['./src/test-setup.ts'],
   },
 });

@@ -134,7 +134,7 @@ test('3,000 messages scroll without growing the page or jumping', async ({ page 
 
 test('opening the details keeps the end in sight', async ({ page }) => {
   await openMain(page);
-  await page.getByRole('button', { name: 'Details' }).click();
+  await page.getByRole('button', { name: 'Details', exact: true }).click();
   await expect(page.getByRole('region', { name: 'Details' })).toBeVisible();
   await expect.poll(() => fromEnd(page)).toBeLessThan(3);
 });
@@ -152,7 +152,7 @@ test('500 people are a short list to the page, and arrows reach the last', async
 
 test('archiving can be taken back', async ({ page }) => {
   await openMain(page);
-  await page.getByRole('button', { name: 'Details' }).click();
+  await page.getByRole('button', { name: 'Details', exact: true }).click();
   await page.getByRole('switch', { name: 'Archived' }).click();
   await expect(conversation(page, /Design review/)).toHaveCount(0);
   await page.getByRole('button', { name: 'Undo' }).click();
@@ -186,4 +186,26 @@ test('a group is made from chosen people', async ({ page }) => {
   await page.getByRole('button', { name: 'Create group' }).click();
   await expect(page.getByRole('heading', { name: 'Lunch' })).toBeVisible();
   await expect(page.getByText('3 members')).toBeVisible();
+});
+
+test('a message is formatted, and cannot be more than that', async ({ page }) => {
+  await openMain(page);
+  const say = async (text: string) => {
+    await composer(page).fill(text);
+    await page.keyboard.press('Enter');
+    await expect(composer(page)).toHaveValue('');
+    return page.getByRole('article').last().locator('.markdown');
+  };
+  await expect((await say('a **b** `c`')).locator('strong')).toHaveText('b');
+  const hostile = await say(
+    '<img src=x onerror=alert(1)><script>alert(1)</script> ![p](https://example.org/p.png)',
+  );
+  await expect(hostile.locator('img, script')).toHaveCount(0);
+  await expect(hostile).toContainText('<script>');
+  await expect(
+    (await say('[x](javascript:alert(1)) [y](file:///etc/passwd)')).locator('a[href]'),
+  ).toHaveCount(0);
+  await expect((await say('# not a title')).locator('h1')).toHaveCount(0);
+  const link = await say('see https://example.org/notes');
+  await expect(link.locator('a')).toHaveAttribute('href', 'https://example.org/notes');
 });

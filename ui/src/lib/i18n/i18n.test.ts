@@ -1,0 +1,71 @@
+import { parse, TYPE, type MessageFormatElement } from '@formatjs/icu-messageformat-parser';
+import { describe, expect, it } from 'vitest';
+import { catalogues, I18n, locales, matchLocale, type Key } from './i18n.svelte';
+
+/** The arguments of a message with what they are used as. */
+function argumentsOf(text: string): string[] {
+  const found = new Set<string>();
+  const walk = (elements: MessageFormatElement[]) => {
+    for (const element of elements) {
+      if (element.type === TYPE.literal || element.type === TYPE.pound) continue;
+      found.add(`${element.value}:${TYPE[element.type]}`);
+      if (element.type === TYPE.plural || element.type === TYPE.select) {
+        for (const option of Object.values(element.options)) walk(option.value);
+      }
+    }
+  };
+  walk(parse(text));
+  return [...found].sort();
+}
+
+const sources = import.meta.glob<string>('/src/**/*.{svelte,ts}', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+const code = Object.entries(sources)
+  .filter(([path]) => !path.endsWith('.test.ts'))
+  .map(([, text]) => text)
+  .join('\n');
+
+describe.each(locales)('the catalogue %s', (locale) => {
+  const catalogue: Record<string, string> = catalogues[locale];
+
+  it('has exactly the keys of English', () => {
+    expect(Object.keys(catalogue).sort()).toEqual(Object.keys(catalogues.en).sort());
+  });
+
+  it('is written in whole, with the same arguments used the same way', () => {
+    for (const [key, text] of Object.entries(catalogue)) {
+      expect(text.trim(), key).not.toBe('');
+      expect(argumentsOf(text), key).toEqual(argumentsOf(catalogues.en[key as Key]));
+    }
+  });
+});
+
+it('has no key that nothing uses', () => {
+  const used = (key: string) => {
+    const stem = key.slice(0, key.lastIndexOf('.'));
+    return code.includes(`'${key}'`) || code.includes(`\`${stem}.\${`) || code.includes(`('${stem}',`);
+  };
+  expect(Object.keys(catalogues.en).filter((key) => !used(key))).toEqual([]);
+});
+
+it('counts in the way of each language', () => {
+  const i18n = new I18n('en');
+  expect(i18n.t('conversation.members', { count: 1 })).toBe('1 member');
+  expect(i18n.t('conversation.members', { count: 3 })).toBe('3 members');
+  i18n.locale = 'zh-CN';
+  expect(i18n.t('conversation.members', { count: 3 })).toBe('3 位成员');
+});
+
+it('falls back where the node says a word this version does not know', () => {
+  const i18n = new I18n('en');
+  expect(i18n.maybe('error', 'forbidden', 'raw')).toBe('Your role does not allow this.');
+  expect(i18n.maybe('error', 'brand_new', 'raw')).toBe('raw');
+});
+
+it('finds the locale that fits', () => {
+  expect(matchLocale(['fr-FR', 'zh-Hans-CN', 'en'])).toBe('zh-CN');
+  expect(matchLocale(['de'])).toBe('en');
+});

@@ -1,2 +1,0 @@
-/** Before each test file: what the test environment lacks. */
-export {};
