@@ -12,6 +12,7 @@ mod child;
 mod conformance;
 mod crash;
 mod full_disk;
+mod keyring;
 mod model;
 mod opening;
 mod sealing;

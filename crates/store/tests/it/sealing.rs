@@ -27,7 +27,9 @@ fn filled() -> tempfile::TempDir {
     folder
 }
 
+/// The database without the store. Threads of one just closed may hold its lock a little longer.
 fn raw(folder: &Path) -> sled::Db {
+    fs::File::open(folder.join("db/db")).unwrap().lock().unwrap();
     sled::Config::default().path(folder.join("db")).flush_every_ms(None).open().unwrap()
 }
 
@@ -111,6 +113,30 @@ fn pieces_of_a_long_value_cannot_be_taken_away_or_exchanged() {
     raw(folder.path()).remove(piece(1)).unwrap();
     let found = open(folder.path()).unwrap().get(Table::Events, b"long");
     assert!(matches!(found, Err(StoreError::Corrupt { .. })), "{found:?}");
+}
+
+#[test]
+fn no_piece_stays_behind_when_a_long_value_shrinks_or_goes() {
+    let folder = filled();
+    let pieces = || raw(folder.path()).scan_prefix([0xff]).count();
+    let put = |value: Option<Vec<u8>>| {
+        let mut store = open(folder.path()).unwrap();
+        let mut batch = Batch::new();
+        match value {
+            Some(value) => batch.put(Table::Events, b"long", value),
+            None => batch.delete(Table::Events, b"long"),
+        }
+        store.write(batch).unwrap();
+        store.flush().unwrap();
+    };
+    assert!(pieces() > 6);
+    put(Some(TEXT.repeat(300)));
+    assert_eq!(pieces(), 2);
+    put(Some(TEXT.to_vec()));
+    assert_eq!(pieces(), 0);
+    put(Some(TEXT.repeat(300)));
+    put(None);
+    assert_eq!(pieces(), 0);
 }
 
 #[test]
