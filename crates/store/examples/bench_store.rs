@@ -153,15 +153,13 @@ fn raw_sync(dir: &Path) {
 
 fn write_message(store: &mut SledStore, number: u64) {
     let mut batch = Batch::new();
-    let (device, conversation) = (number % 7, number % 20);
-    let event = [device.to_be_bytes(), number.to_be_bytes()].concat();
+    let event = [(number % 7).to_be_bytes(), number.to_be_bytes()].concat();
     let mut value = vec![b'x'; VALUE_BYTES];
     value[..8].copy_from_slice(&number.to_le_bytes());
     let id = store.tag("event", &value[..32]);
     batch.put(Table::Ids, id, event.as_slice());
     batch.put(Table::Timeline, timeline_key(number), event.as_slice());
     batch.put(Table::Events, event, value);
-    let _ = conversation;
     store.write(batch).unwrap();
 }
 

@@ -43,10 +43,12 @@ impl Overlay {
     }
 
     /// About how much memory the writes take.
+    #[cfg(feature = "sled")]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    #[cfg(feature = "sled")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
