@@ -6,6 +6,8 @@ import type { Compose } from './compose.svelte';
 export class MessageActions {
   /** The row under the pointer or with the focus: it shows its buttons. */
   near: string | null = $state(null);
+  /** The row in the tab order; the last one until another had the focus. */
+  active: string | null = $state(null);
   /** What a popover is open for, and the element it stands at. */
   delivery: { message: Message; anchor: HTMLElement } | null = $state.raw(null);
   reacting: { message: Message; anchor: HTMLElement } | null = $state.raw(null);

@@ -16,7 +16,12 @@ export class Hand {
     for (const name of ['wheel', 'touchmove', 'keydown']) element.addEventListener(name, touch, options);
     // A held pointer may be dragging the scrollbar.
     element.addEventListener('pointerdown', () => (this.#held = true), options);
-    window.addEventListener('pointerup', () => ((this.#held = false), touch()), options);
+    const release = () => {
+      if (this.#held) touch();
+      this.#held = false;
+    };
+    window.addEventListener('pointerup', release, options);
+    window.addEventListener('pointercancel', release, options);
     return () => stop.abort();
   };
 }

@@ -4,7 +4,7 @@
  */
 import { getContext, setContext } from 'svelte';
 import { ApiError, type Client, type Method, type Params, type Result } from '$lib/api/client';
-import type { Conversation, Message } from '$lib/api/generated';
+import type { Conversation, Event, Message } from '$lib/api/generated';
 import { list } from '$lib/i18n/format';
 import type { I18n } from '$lib/i18n/i18n.svelte';
 import type { Platform } from '$lib/platform';
@@ -32,7 +32,7 @@ export interface Question {
 
 export class App {
   readonly people = new People();
-  readonly conversations = new Conversations();
+  readonly conversations: Conversations;
   readonly messages: Messages;
   readonly typing: Typing;
   readonly settings: Settings;
@@ -49,7 +49,7 @@ export class App {
   target: string | null = $state(null);
   focused: boolean = $state(true);
 
-  readonly current: Conversation | undefined = $derived(this.conversations.get(this.selected));
+  readonly current: Conversation | undefined = $derived.by(() => this.conversations.get(this.selected));
 
   constructor(
     readonly client: Client,
@@ -58,6 +58,7 @@ export class App {
     readonly i18n: I18n,
     storage: Storage,
   ) {
+    this.conversations = new Conversations(client);
     this.messages = new Messages(client);
     this.typing = new Typing(client);
     this.settings = new Settings(client);
@@ -69,7 +70,13 @@ export class App {
       this.messages,
       this.typing,
       this.settings,
+      { reset: () => undefined, apply: (event) => this.#warn(event) },
     ]);
+  }
+
+  #warn(event: Event): void {
+    if (event.type !== 'warning') return;
+    this.toasts.show(this.i18n.maybe('warning', event.code, event.message), { tone: 'error' });
   }
 
   get self(): string {

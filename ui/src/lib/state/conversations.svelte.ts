@@ -1,12 +1,20 @@
 /** All conversations this device is in, as the node last described them, and the lists made of them. */
 import { SvelteMap } from 'svelte/reactivity';
+import type { Client } from '$lib/api/client';
 import type { Conversation, Event, Snapshot } from '$lib/api/generated';
 import type { Domain } from './connection.svelte';
 
+const SNAPSHOT_MOST = 500;
+
 export class Conversations implements Domain {
+  #client: Client;
   #all = new SvelteMap<string, Conversation>();
   /** The account of this device; its own messages do not make a preview say who wrote. */
   self: string = $state('');
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
 
   readonly #ordered: Conversation[] = $derived(
     [...this.#all.values()].sort((a, b) => b.active_ms - a.active_ms || a.title.localeCompare(b.title)),
@@ -43,6 +51,19 @@ export class Conversations implements Domain {
     const known = new Set(snapshot.conversations.map((each) => each.conversation));
     for (const id of this.#all.keys()) if (!known.has(id)) this.#all.delete(id);
     for (const each of snapshot.conversations) this.put(each);
+    const last = snapshot.conversations.at(-1);
+    if (last && snapshot.conversations.length >= SNAPSHOT_MOST) void this.#rest(last.conversation);
+  }
+
+  /** A snapshot holds so many and no more; what is older follows page by page. */
+  async #rest(after: string): Promise<void> {
+    const page = await this.#client
+      .call('conversation.list', { after, limit: SNAPSHOT_MOST })
+      .catch(() => null);
+    // What an event has told meanwhile is newer than the page.
+    for (const each of page?.conversations ?? []) if (!this.#all.has(each.conversation)) this.put(each);
+    const last = page?.conversations.at(-1);
+    if (page?.more && last) await this.#rest(last.conversation);
   }
 
   apply(event: Event): void {

@@ -82,7 +82,7 @@ describe('people', () => {
 
 describe('conversations', () => {
   it('are sorted into lists and counted', () => {
-    const conversations = new Conversations();
+    const conversations = new Conversations(scripted({}));
     conversations.reset({
       revision: 1,
       account: null,
@@ -102,6 +102,21 @@ describe('conversations', () => {
     conversations.apply({ revision: 2, type: 'conversation.removed', conversation: 'd' });
     expect(conversations.requests).toHaveLength(0);
   });
+});
+
+it('loads what a snapshot has no room for', async () => {
+  const many = (from: number, count: number) =>
+    Array.from({ length: count }, (_, index) => conversation({ conversation: `c${from + index}` }));
+  const client = scripted({
+    'conversation.list': ({ after }: { after: string }) =>
+      after === 'c499'
+        ? { conversations: many(500, 500), more: true }
+        : { conversations: many(1_000, 3), more: false },
+  });
+  const conversations = new Conversations(client);
+  conversations.reset({ revision: 1, conversations: many(0, 500) } as unknown as Snapshot);
+  await vi.runAllTimersAsync();
+  expect(conversations.open).toHaveLength(1_003);
 });
 
 describe('typing', () => {
