@@ -8,6 +8,7 @@ use anser_api::params::{
 use anser_api::{ApiError, ErrorCode, EventBody, Reply, model};
 use anser_e2ee::Identity;
 use anser_proto::certificate::{Certificate, Cut, Revocation};
+use anser_proto::frame::Digests;
 use anser_proto::sign::Keypair;
 use anser_proto::{AccountId, DeviceId, limits};
 use anser_store::{Batch, Store, Table};
@@ -229,6 +230,7 @@ impl<S: Store> Node<S> {
                 if self.session_account(&device).is_some() {
                     let shared = self.shared_with(&account);
                     self.offer(device, &shared);
+                    self.send(device, Digests { digests: vec![] });
                 }
             }
         }

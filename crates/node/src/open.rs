@@ -13,7 +13,7 @@ use anser_store::{Batch, Store, StoreError, Table};
 use crate::disk;
 use crate::forks::StoredFork;
 use crate::io::Now;
-use crate::node::{Counters, Device, Node, Numbers, Profile, Room};
+use crate::node::{Counters, Device, Node, Numbers, Profile, Room, Timer};
 use crate::random::Random;
 use crate::records::{
     self, ConversationRecord, DeliveredRecord, DeviceRecord, LogRecord, PersonRecord, ProfileRecord,
@@ -70,6 +70,7 @@ impl<S: Store> Node<S> {
         node.load_devices()?;
         node.load_people()?;
         node.load_rooms()?;
+        node.owe_receipts();
         node.want_everybody();
         Ok(node)
     }
@@ -139,6 +140,23 @@ impl<S: Store> Node<S> {
             self.rooms.insert(room.record.id, room);
         }
         Ok(())
+    }
+
+    /// What was taken in just before a crash was not acknowledged yet.
+    fn owe_receipts(&mut self) {
+        let Some(own) = self.own_account() else { return };
+        let owes = |room: &Room| {
+            let receipts = &room.chat.receipts;
+            room.record.read > receipts.read(&own)
+                || room.chat.logs().any(|(device, log)| {
+                    log.account != own && room.chat.held(device) > receipts.delivered(&own, device)
+                })
+        };
+        let rooms: Vec<_> =
+            self.rooms.values().filter(|room| owes(room)).map(|room| room.record.id).collect();
+        for id in rooms {
+            self.after(300, Timer::Receipt(id));
+        }
     }
 
     fn load_room(

@@ -72,10 +72,7 @@ impl<S: Store> Node<S> {
         }
         match frame {
             Frame::Hello(_) => Ok(()),
-            Frame::Digests(digests) => {
-                self.digests(device, account, digests);
-                Ok(())
-            }
+            Frame::Digests(digests) => self.digests(device, account, digests),
             Frame::Vector(vector) => self.vector(device, account, vector),
             Frame::Events(events) => self.events(device, account, events),
             Frame::Ack(ack) => self.acked(device, account, ack),
@@ -171,7 +168,17 @@ impl<S: Store> Node<S> {
         }
     }
 
-    fn digests(&mut self, device: DeviceId, account: AccountId, digests: Digests) {
+    fn digests(
+        &mut self,
+        device: DeviceId,
+        account: AccountId,
+        digests: Digests,
+    ) -> Result<(), StoreError> {
+        if digests.digests.is_empty() {
+            // They hear us again, and ask what they missed.
+            let shared = self.shared_with(&account);
+            self.offer(device, &shared);
+        }
         for digest in digests.digests {
             let id = digest.conversation;
             let Some(room) = self.rooms.get(&id) else {
@@ -196,14 +203,31 @@ impl<S: Store> Node<S> {
                 let link = self.link(device, id);
                 link.synced = true;
                 link.stalled.clear();
-                link.known = held;
+                link.known.clone_from(&held);
+                // Their word that it arrived may have been lost with a crash.
+                self.hold(id, account, held)?;
             }
             let same = same_logs && self.receipts_digest(&id) == Some(*digest.receipts);
             let they_start = device < self.device() && self.is_shared(&id, &account);
-            if !same && !they_start {
+            if !same && they_start {
+                // They may not know yet that we differ: not every digest is answered by one.
+                self.offer(device, &[id]);
+            } else if !same {
                 self.ask(id, device, true);
             }
         }
+        Ok(())
+    }
+
+    /// Notes what a device of `account` holds.
+    fn hold(
+        &mut self,
+        id: ConversationId,
+        account: AccountId,
+        held: BTreeMap<DeviceId, u64>,
+    ) -> Result<(), StoreError> {
+        let held: Vec<_> = held.into_iter().map(|(device, seq)| Seen { device, seq }).collect();
+        self.delivered(id, account, &held)
     }
 
     fn receipts_digest(&self, id: &ConversationId) -> Option<[u8; 16]> {
@@ -273,6 +297,8 @@ impl<S: Store> Node<S> {
         link.stalled.clear();
         link.targets = targets;
         link.known = vector.heads.iter().map(|head| (head.device, head.seq)).collect();
+        let known = link.known.clone();
+        self.hold(id, account, known)?;
         if vector.reply {
             let answer = self.own_vector(&id, &account, false);
             self.send(device, answer);
@@ -361,7 +387,7 @@ impl<S: Store> Node<S> {
             self.counters.uninvited_frames = self.counters.uninvited_frames.saturating_add(1);
             return Ok(());
         }
-        let mut touched = std::collections::BTreeSet::new();
+        let (mut touched, before) = (std::collections::BTreeSet::new(), self.counters.events);
         let mut lacking = false;
         for wire in events.events {
             let taken = self.take(device, id, wire)?;
@@ -385,7 +411,10 @@ impl<S: Store> Node<S> {
             self.ask(id, device, !synced);
         }
         self.settle(id)?;
-        self.after(GOSSIP_MS, Timer::Gossip(id));
+        // Not when nothing was taken: whoever offers it in vain would offer it again.
+        if self.counters.events != before {
+            self.after(GOSSIP_MS, Timer::Gossip(id));
+        }
         Ok(())
     }
 
