@@ -376,6 +376,21 @@ impl<S: Store> Node<S> {
         Ok(())
     }
 
+    /// Offers a conversation to connected members with whom it was not spoken of yet.
+    pub(crate) fn offer_unlinked(&mut self, id: ConversationId) {
+        let Some(room) = self.rooms.get(&id) else { return };
+        let devices: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| !session.links.contains_key(&id))
+            .filter(|(_, session)| session.account.is_some_and(|a| room.chat.is_member(&a)))
+            .map(|(device, _)| *device)
+            .collect();
+        for device in devices {
+            self.offer(device, &[id]);
+        }
+    }
+
     fn events(
         &mut self,
         device: DeviceId,

@@ -25,6 +25,7 @@ impl<S: Store> Node<S> {
         self.admit(id, event)
             .and_then(|()| self.pump_all(id))
             .map_err(|error| self.fail_command(error))?;
+        self.offer_unlinked(id);
         Ok(event_id)
     }
 
