@@ -14,7 +14,8 @@
 //! - Its assertions panic on damaged input. While opening, a panic is an error.
 //! - It writes a snapshot of its page table only while it opens, and then reads all of the log written since
 //!   the last one. So that opening stays quick after a crash too, the store opens it anew now and then.
-//! - Threads of its own may hold its lock for a moment after it is closed. That is waited for.
+//! - Threads of its own, and processes being started, may hold its lock for a moment after it is closed. That
+//!   is waited for.
 //! - A page holds up to about 20 values and moves to an unsynced file of its own above 128 KiB. Values are
 //!   therefore cut into pieces of at most [`PIECE_BYTES`].
 
@@ -245,7 +246,9 @@ fn is_segment_header(header: &[u8; SEGMENT_HEADER_BYTES]) -> bool {
 /// Returns once nobody holds sled's own lock. No other process can: they are kept out of the whole folder.
 fn wait_for_lock(path: &Path) -> Result<(), OpenError> {
     let file = OpenOptions::new().read(true).write(true).open(path.join("db"))?;
-    Ok(file.lock()?)
+    file.lock()?;
+    // Not by closing: a process that is being started may hold a copy of the file for a moment.
+    Ok(file.unlock()?)
 }
 
 fn remove_half_snapshots(path: &Path) -> Result<(), OpenError> {

@@ -41,7 +41,7 @@ pub(super) enum Content {
 /// Keeps other processes out while it lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
     pid: PathBuf,
 }
 
@@ -49,6 +49,9 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // A pid left behind misleads nobody: it is read only while the lock is held by another.
         let _ = fs::remove_file(&self.pid);
+        // Closing alone would leave the lock to a process that is being started at this moment and has not
+        // yet dropped its copy of the file.
+        let _ = self.file.unlock();
     }
 }
 
@@ -121,7 +124,7 @@ impl Directory {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let pid = self.root.join(PID);
-        let lock = Lock { _file: file, pid };
+        let lock = Lock { file, pid };
         // The pid lies in a file of its own because Windows lets nobody read a locked one.
         private()
             .create(true)

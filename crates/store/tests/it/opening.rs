@@ -103,6 +103,26 @@ fn a_second_opening_in_one_process_is_locked_out() {
     assert!(kept(&open(folder.path(), DataKeySource::File).unwrap()));
 }
 
+/// A process being started holds copies of all open files for a moment; a lock must not linger in them.
+#[test]
+fn starting_other_processes_does_not_prolong_the_lock() {
+    let folder = filled(DataKeySource::File);
+    let running = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while running.load(std::sync::atomic::Ordering::Relaxed) {
+                Command::new("true").output().unwrap();
+            }
+        });
+        let mut failed = None;
+        for _ in 0..60 {
+            failed = failed.or(open(folder.path(), DataKeySource::File).err());
+        }
+        running.store(false, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(failed, None);
+    });
+}
+
 #[test]
 fn a_newer_store_is_refused_and_left_as_it_is() {
     let folder = filled(DataKeySource::File);

@@ -29,7 +29,9 @@ fn filled() -> tempfile::TempDir {
 
 /// The database without the store. Threads of one just closed may hold its lock a little longer.
 fn raw(folder: &Path) -> sled::Db {
-    fs::File::open(folder.join("db/db")).unwrap().lock().unwrap();
+    let file = fs::File::open(folder.join("db/db")).unwrap();
+    file.lock().unwrap();
+    file.unlock().unwrap();
     sled::Config::default().path(folder.join("db")).flush_every_ms(None).open().unwrap()
 }
 
