@@ -323,7 +323,13 @@ impl<S: Store> Node<S> {
         let generation = room.chat.authority().generation();
         room.generation = generation;
         // An event in the middle of history may change what counts; one at the end only adds.
-        let reordered = event.header.lamport < room.chat.lamport()
+        // A removal hides what its author had not seen of the removed.
+        let removes = event
+            .body()
+            .and_then(|body| Deed::decode(event.kind(), body))
+            .is_some_and(|deed| matches!(deed, Deed::Remove { .. }));
+        let reordered = removes
+            || event.header.lamport < room.chat.lamport()
             || !room.chat.authority().has_effect(&event.position());
         let accounts = event
             .body()

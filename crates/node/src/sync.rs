@@ -421,13 +421,14 @@ impl<S: Store> Node<S> {
         }
         self.send(device, Ack { conversation: id, held });
         let synced = self.link(device, id).synced;
-        if lacking || !synced {
+        let news = self.counters.events != before;
+        if lacking || (!synced && news) {
             // Not synced: the conversation began with this frame, and they may lack something too.
             self.ask(id, device, !synced);
         }
         self.settle(id)?;
         // Not when nothing was taken: whoever offers it in vain would offer it again.
-        if self.counters.events != before {
+        if news {
             self.after(GOSSIP_MS, Timer::Gossip(id));
         }
         Ok(())
