@@ -1,0 +1,353 @@
+//! `doctor.run`: what is reachable, what is not, and what to do about it.
+//!
+//! [`run`] asks everybody who knows something; [`examine`] judges what they said, and knows
+//! nothing else.
+
+use anser_api::model::{Check, CheckState, Checks};
+use anser_api::params::Empty;
+use anser_api::{Command, Reply};
+use anser_net::Status;
+
+use crate::actor::Report;
+use crate::clock::wall_ms;
+use crate::config::Data;
+use crate::handle::Handle;
+use crate::storage::{FILE, MEMORY};
+
+/// Less free space than this will soon stop the program, in bytes.
+const LITTLE_SPACE: u64 = 256 << 20;
+/// Less free space than this stops it now, in bytes.
+const NO_SPACE: u64 = 8 << 20;
+/// A clock before this, 2025-01-01, was never set.
+const UNSET_CLOCK_MS: u64 = 1_735_689_600_000;
+/// Examples named in a sentence.
+const EXAMPLES: usize = 3;
+
+/// What the checks judge.
+#[derive(Debug, Default)]
+struct Findings {
+    protection: &'static str,
+    /// Free space where the profile is, in bytes; `None` when it cannot be told.
+    free_bytes: Option<u64>,
+    wall_ms: u64,
+    network: Status,
+    report: Report,
+    /// Devices of others that are connected.
+    online: usize,
+    /// Devices of others that are known but not connected.
+    offline: usize,
+}
+
+pub(crate) async fn run(handle: &Handle) -> Checks {
+    let network = handle.net.status().await;
+    let report = handle.report().await;
+    let peers = match handle.ask(Command::PeerList(Empty {})).await {
+        Ok(Reply::PeerList(list)) => list.peers,
+        // Before the account is made nobody is known.
+        _ => Vec::new(),
+    };
+    let own = handle.facts.device.to_string();
+    let others = || peers.iter().filter(|peer| peer.device != own);
+    let free_bytes = match &handle.facts.config.data {
+        Data::Folder(folder) => fs4::available_space(folder).ok(),
+        Data::Memory => None,
+    };
+    let findings = Findings {
+        protection: handle.facts.protection,
+        free_bytes,
+        wall_ms: wall_ms(),
+        network,
+        report,
+        online: others().filter(|peer| peer.online).count(),
+        offline: others().filter(|peer| !peer.online).count(),
+    };
+    examine(&findings)
+}
+
+fn examine(findings: &Findings) -> Checks {
+    Checks {
+        checks: vec![
+            store(findings),
+            disk(findings),
+            interfaces(findings),
+            listeners(findings),
+            multicast(findings),
+            people(findings),
+            reach(findings),
+            relay(),
+            clock(findings),
+            bad_input(findings),
+        ],
+    }
+}
+
+fn check(id: &str, state: CheckState, what: impl Into<String>, advice: &str) -> Check {
+    Check { id: id.into(), state, what: what.into(), advice: advice.into() }
+}
+
+fn store(findings: &Findings) -> Check {
+    use CheckState::{Failed, Ok, Warning};
+    if findings.report.store_fails {
+        let advice = "Free some space or mend the disk; what was asked meanwhile is written then.";
+        return check("store", Failed, "Messages cannot be written to disk.", advice);
+    }
+    match findings.protection {
+        FILE => check(
+            "store",
+            Warning,
+            "The key of the messages lies in a file beside them: whoever reads the disk reads them.",
+            "Use a computer with a keyring, or a profile with a passphrase (--protection passphrase).",
+        ),
+        MEMORY => check("store", Warning, "Nothing is kept on disk.", "Give a folder with --data."),
+        protection => check(
+            "store",
+            Ok,
+            format!("Messages are sealed; their key is kept by the {protection}."),
+            "",
+        ),
+    }
+}
+
+fn disk(findings: &Findings) -> Check {
+    let Some(free) = findings.free_bytes else {
+        return check("disk", CheckState::Ok, "The free space cannot be told.", "");
+    };
+    let what = format!("{} MiB are free where the messages are kept.", free >> 20);
+    let advice = "Free some space.";
+    match free {
+        0..NO_SPACE => check("disk", CheckState::Failed, what, advice),
+        NO_SPACE..LITTLE_SPACE => check("disk", CheckState::Warning, what, advice),
+        _ => check("disk", CheckState::Ok, what, ""),
+    }
+}
+
+fn interfaces(findings: &Findings) -> Check {
+    let networks = outside(findings);
+    if networks.is_empty() {
+        return check(
+            "interfaces",
+            CheckState::Failed,
+            "This computer is in no network.",
+            "Plug in the cable or join the Wi-Fi; Anser notices it by itself.",
+        );
+    }
+    check("interfaces", CheckState::Ok, format!("Networks: {}.", networks.join(", ")), "")
+}
+
+/// Networks other than the computer itself.
+fn outside(findings: &Findings) -> Vec<&str> {
+    let all = findings.network.interfaces.iter().map(String::as_str);
+    all.filter(|network| !network.starts_with("127.") && !network.starts_with("::1/")).collect()
+}
+
+fn listeners(findings: &Findings) -> Check {
+    let Status { listeners, listen_errors, .. } = &findings.network;
+    let errors = listen_errors.join("; ");
+    match (listeners.is_empty(), listen_errors.is_empty()) {
+        (true, _) => check(
+            "listeners",
+            CheckState::Failed,
+            format!("Nobody can connect to this device: it listens nowhere. {errors}").trim_end(),
+            "Start without --listen, or with an address of this computer and port 0.",
+        ),
+        (false, false) => check(
+            "listeners",
+            CheckState::Warning,
+            format!("Some addresses could not be listened on: {errors}."),
+            "Others can still connect to the rest; close what uses these ports, then start again.",
+        ),
+        (false, true) => {
+            check("listeners", CheckState::Ok, format!("Listens on {}.", listeners.join(", ")), "")
+        }
+    }
+}
+
+fn multicast(findings: &Findings) -> Check {
+    use CheckState::{Failed, Ok, Warning};
+    let Some(mdns) = &findings.network.mdns else {
+        return check(
+            "multicast",
+            Warning,
+            "Finding people by multicast is switched off.",
+            "Start without --no-mdns, or give addresses with --seed.",
+        );
+    };
+    let errors: Vec<String> = mdns
+        .iter()
+        .filter_map(|on| on.error.as_ref().map(|error| format!("{} ({error})", on.interface)))
+        .collect();
+    let heard: u64 = mdns.iter().map(|on| on.packets_heard).sum();
+    let sent: u64 = mdns.iter().map(|on| on.packets_sent).sum();
+    if heard > 0 {
+        return check(
+            "multicast",
+            if errors.is_empty() { Ok } else { Warning },
+            format!(
+                "{heard} announcements of other devices were heard, {sent} were sent.{}",
+                failed(&errors)
+            ),
+            if errors.is_empty() {
+                ""
+            } else {
+                "Devices on the other interfaces are not found by themselves."
+            },
+        );
+    }
+    if outside(findings).is_empty() {
+        return check(
+            "multicast",
+            Failed,
+            "There is no network to announce this device on.",
+            "Join a network.",
+        );
+    }
+    if !errors.is_empty() && sent == 0 {
+        return check(
+            "multicast",
+            Failed,
+            format!("This device cannot announce itself.{}", failed(&errors)),
+            "Allow UDP port 5353 and the group 224.0.0.251 in this computer's firewall.",
+        );
+    }
+    if findings.online > 0 {
+        return check(
+            "multicast",
+            Warning,
+            format!(
+                "{} devices are connected, but not one announcement was heard ({sent} were sent): \
+                 something here drops multicast.{}",
+                findings.online,
+                failed(&errors)
+            ),
+            "Others are not found by themselves. Allow UDP port 5353 and the group 224.0.0.251 in \
+             the firewalls and the Wi-Fi's settings, or enter addresses (--seed).",
+        );
+    }
+    check(
+        "multicast",
+        Warning,
+        format!(
+            "No announcement of another device was heard ({sent} were sent): nobody else runs \
+             Anser in this network, or something drops multicast.{}",
+            failed(&errors)
+        ),
+        "Start Anser on a second computer of this network. If it does not appear, allow UDP port \
+         5353 and the group 224.0.0.251 in the firewalls and the Wi-Fi's settings, or enter the \
+         other's address (--seed).",
+    )
+}
+
+fn failed(errors: &[String]) -> String {
+    if errors.is_empty() { String::new() } else { format!(" It failed on {}.", errors.join(", ")) }
+}
+
+fn people(findings: &Findings) -> Check {
+    let (online, offline) = (findings.online, findings.offline);
+    if online > 0 {
+        let what = format!("{online} devices of others are connected, {offline} are not.");
+        return check("people", CheckState::Ok, what, "");
+    }
+    let own: Vec<&str> = findings
+        .network
+        .listeners
+        .iter()
+        .map(String::as_str)
+        .filter(|address| !address.contains("/127.0.0.1/") && !address.contains("/ip6/::1/"))
+        .take(EXAMPLES)
+        .collect();
+    let mut advice = String::from("See the other findings");
+    if !own.is_empty() {
+        advice.push_str(&format!(
+            "; or let somebody enter this device's address: {}",
+            own.join(" or ")
+        ));
+    }
+    advice.push('.');
+    let what = if offline == 0 {
+        "Nobody was seen yet.".to_owned()
+    } else {
+        format!("{offline} devices of others are known; none is connected.")
+    };
+    check("people", CheckState::Warning, what, &advice)
+}
+
+fn reach(findings: &Findings) -> Check {
+    let failing = &findings.report.unreachable;
+    let reasons: Vec<String> = failing
+        .iter()
+        .take(EXAMPLES)
+        .map(|(device, reason)| {
+            let reason = reason.trim_end_matches('.');
+            let name: String = device.to_string().chars().take(8).collect();
+            format!("{name}…: {reason}")
+        })
+        .collect();
+    if failing.is_empty() {
+        return check("reach", CheckState::Ok, "Every device that was tried answered.", "");
+    }
+    let what = format!("{} devices do not answer ({}).", failing.len(), reasons.join("; "));
+    if findings.report.heard > 0 && findings.online == 0 {
+        return check(
+            "reach",
+            CheckState::Failed,
+            format!("Other devices announce themselves, but connecting fails. {what}"),
+            "The Wi-Fi probably keeps its clients apart (client or AP isolation, guest network), or \
+             a firewall blocks Anser: allow it there, or use the cable.",
+        );
+    }
+    check(
+        "reach",
+        CheckState::Warning,
+        what,
+        "They are tried again by themselves; they may be switched off.",
+    )
+}
+
+fn relay() -> Check {
+    check("relay", CheckState::Ok, "No relay is set; none is needed inside one network.", "")
+}
+
+fn clock(findings: &Findings) -> Check {
+    if findings.wall_ms < UNSET_CLOCK_MS {
+        return check(
+            "clock",
+            CheckState::Warning,
+            "This computer's clock is years behind.",
+            "Set it: messages keep their order, but others see wrong times.",
+        );
+    }
+    check("clock", CheckState::Ok, "This computer's clock looks right.", "")
+}
+
+fn bad_input(findings: &Findings) -> Check {
+    let network = findings.network.counters;
+    let mut counts = vec![
+        ("streams broken off".to_owned(), network.bad_streams),
+        ("devices shut out".to_owned(), network.bans),
+        ("unreadable announcements".to_owned(), network.bad_packets),
+        ("pauses of too fast senders".to_owned(), network.quota_cuts),
+        ("connections over the limits".to_owned(), network.connections_denied),
+    ];
+    if let serde_json::Value::Object(of_node) = &findings.report.counters {
+        counts.extend(of_node.iter().filter_map(|(name, count)| {
+            count.as_u64().map(|count| (name.replace('_', " "), count))
+        }));
+    }
+    let seen: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name}: {count}"))
+        .collect();
+    if seen.is_empty() {
+        return check("bad_input", CheckState::Ok, "No device sent anything wrong.", "");
+    }
+    let what = format!("Refused and without effect: {}.", seen.join(", "));
+    if network.bans > 0 {
+        let advice = "A device sends what no Anser sends: find out which, and what runs there.";
+        return check("bad_input", CheckState::Warning, what, advice);
+    }
+    check("bad_input", CheckState::Ok, what, "")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Why an engine did not start: a stable code, what happened, and what to do.
+
+use anser_api::model::AppState;
+use anser_api::{ApiError, ErrorCode};
+use anser_store::{OpenError, StoreError};
+
+/// Why an engine did not start. Nothing was lost, and nothing is left running.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StartError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// What happened, as a sentence.
+    pub message: String,
+    /// What to do, where `message` does not say it already; may be empty.
+    pub advice: String,
+}
+
+impl StartError {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), advice: String::new() }
+    }
+
+    fn advice(self, advice: &str) -> Self {
+        Self { advice: advice.into(), ..self }
+    }
+
+    /// Message and advice in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{} {}", self.message, self.advice).trim_end().to_owned()
+    }
+
+    /// The state a program is in that could not start for this reason.
+    #[must_use]
+    pub fn state(&self) -> AppState {
+        match self.code {
+            ErrorCode::StoreLocked => AppState::Locked,
+            ErrorCode::Passphrase => AppState::NeedsPassphrase,
+            _ => AppState::Broken,
+        }
+    }
+
+    pub(crate) fn no_passphrase() -> Self {
+        Self::new(ErrorCode::Passphrase, "This folder is protected by a passphrase.")
+            .advice("Type it, or set ANSER_PASSPHRASE.")
+    }
+
+    pub(crate) fn thread(error: &std::io::Error) -> Self {
+        Self::new(ErrorCode::Internal, format!("The system gave no thread to run on: {error}."))
+            .advice("Close other programs, then start again.")
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Self::new(ErrorCode::Internal, "The node stopped while it started.")
+            .advice("Start again with ANSER_LOG=debug and report what it says.")
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        let code = match &error {
+            OpenError::Locked { .. } => ErrorCode::StoreLocked,
+            OpenError::TooNew { .. } => ErrorCode::StoreTooNew,
+            OpenError::Full => ErrorCode::StoreFull,
+            OpenError::WrongPassphrase => ErrorCode::Passphrase,
+            OpenError::NoKeyring { .. } => ErrorCode::NoKeyring,
+            OpenError::Foreign { .. }
+            | OpenError::Unwritable { .. }
+            | OpenError::OtherProtection { .. }
+            | OpenError::KeyLost { .. }
+            | OpenError::Damaged { .. }
+            | OpenError::Io { .. } => ErrorCode::StoreBroken,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<anser_net::StartError> for StartError {
+    fn from(error: anser_net::StartError) -> Self {
+        use anser_net::StartError as Net;
+        let sentence = format!("{}.", capitalised(&error.to_string()));
+        match error {
+            Net::BadAddress { .. } => Self::new(ErrorCode::InvalidArgument, sentence)
+                .advice("Write it like /ip4/192.168.1.5/tcp/4001."),
+            Net::PortTaken { .. } => Self::new(ErrorCode::Refused, sentence)
+                .advice("Choose another port, or port 0 to let the system choose."),
+            Net::CannotListen { .. } => Self::new(ErrorCode::Refused, sentence)
+                .advice("Choose an address of this computer."),
+            Net::Setup { .. } => Self::new(ErrorCode::Internal, sentence)
+                .advice("Start again; if it stays, report it."),
+        }
+    }
+}
+
+/// What a caller is told when the store failed under its command.
+pub(crate) fn store_error(error: &StoreError) -> ApiError {
+    let code = match error {
+        StoreError::Full => ErrorCode::StoreFull,
+        StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Sealed => {
+            ErrorCode::StoreBroken
+        }
+    };
+    ApiError::new(code, error.to_string())
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_code_a_sentence_and_a_state() {
+        let cases = [
+            (OpenError::Locked { pid: Some(7) }, ErrorCode::StoreLocked, AppState::Locked),
+            (
+                OpenError::TooNew { found: 9, supported: 1 },
+                ErrorCode::StoreTooNew,
+                AppState::Broken,
+            ),
+            (OpenError::WrongPassphrase, ErrorCode::Passphrase, AppState::NeedsPassphrase),
+            (OpenError::Full, ErrorCode::StoreFull, AppState::Broken),
+            (
+                OpenError::NoKeyring { reason: "no service".into() },
+                ErrorCode::NoKeyring,
+                AppState::Broken,
+            ),
+        ];
+        for (error, code, state) in cases {
+            let start = StartError::from(error);
+            assert_eq!((start.code, start.state()), (code, state));
+            assert!(start.sentence().ends_with('.'), "{}", start.sentence());
+        }
+        let taken = anser_net::StartError::PortTaken { address: "/ip4/0.0.0.0/tcp/1".into() };
+        assert_eq!(
+            StartError::from(taken).sentence(),
+            "/ip4/0.0.0.0/tcp/1 is already used by another program. \
+             Choose another port, or port 0 to let the system choose."
+        );
+    }
+}
