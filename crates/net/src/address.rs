@@ -131,6 +131,11 @@ pub(crate) struct Standpoint {
 }
 
 impl Standpoint {
+    /// Until listeners speak up, what they were told to listen on has to do.
+    pub(crate) fn configured(listen: &[String]) -> Self {
+        Self { listening: listen.iter().filter_map(|text| Dialable::parse(text).ok()).collect() }
+    }
+
     pub(crate) fn set_listening(&mut self, addresses: &[Multiaddr]) {
         self.listening =
             addresses.iter().filter_map(|a| Dialable::from_multiaddr(a).ok()).collect();

@@ -56,6 +56,9 @@ pub struct Limits {
     /// Inbound bytes one device may send at once before `bytes_per_s` binds. At least
     /// `frame_max_bytes`, else the longest frame could never pass.
     pub bytes_burst: u32,
+    /// Seconds without a frame after which a connection that nobody here wants is ended by the
+    /// side that dialed it.
+    pub idle_s: u32,
 }
 
 impl Default for Limits {
@@ -71,6 +74,7 @@ impl Default for Limits {
             frames_burst: 100_000,
             bytes_per_s: 64 << 20,
             bytes_burst: 128 << 20,
+            idle_s: 30,
         }
     }
 }

@@ -16,6 +16,7 @@ mod config;
 mod driver;
 mod event;
 mod link;
+mod mdns;
 mod net;
 mod outbox;
 mod status;

@@ -77,7 +77,7 @@ impl Net {
         self.command(Command::Want { device, addresses });
     }
 
-    /// Lets a device go: its connection ends 30 s after the last frame.
+    /// Lets a device go: its connection ends `idle_s` (30 s) after the last frame.
     pub fn unwant(&self, device: DeviceId) {
         self.command(Command::Unwant { device });
     }

@@ -2,15 +2,16 @@
 //!
 //! One bounded queue a device, shared by all its connections: whichever connection is in use pulls
 //! from it, so that changing connections loses nothing. The sender wakes the connection's task
-//! directly; no other task stands between. The locks guard a few pointer moves and are never held
-//! across anything that waits.
+//! directly; no other task stands between. While connections change hands two of them may be
+//! registered, and both are woken: one alone could be the one that has just stopped pulling. The
+//! locks guard a few pointer moves and are never held across anything that waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 
 use anser_proto::DeviceId;
-use futures::task::AtomicWaker;
+use libp2p::swarm::ConnectionId;
 
 /// A four-byte big-endian length stands before each frame.
 pub(crate) const PREFIX_BYTES: usize = 4;
@@ -29,18 +30,18 @@ struct Queue {
     frames: VecDeque<Vec<u8>>,
     bytes: usize,
     overflowed: bool,
+    pullers: Vec<(ConnectionId, Waker)>,
 }
 
 /// The queue of one device.
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
-    waker: AtomicWaker,
     bound_bytes: usize,
 }
 
 impl Outbox {
     pub(crate) fn new(bound_bytes: usize) -> Self {
-        Self { queue: Mutex::default(), waker: AtomicWaker::new(), bound_bytes }
+        Self { queue: Mutex::default(), bound_bytes }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -49,19 +50,18 @@ impl Outbox {
 
     /// Adds a frame and wakes the connection in use.
     pub(crate) fn push(&self, frame: Vec<u8>) -> Pushed {
-        let pushed = {
-            let mut queue = self.lock();
-            let bytes = queue.bytes.saturating_add(frame.len()).saturating_add(PREFIX_BYTES);
-            if queue.overflowed || bytes > self.bound_bytes {
-                queue.overflowed = true;
-                Pushed::Overflow
-            } else {
-                queue.bytes = bytes;
-                queue.frames.push_back(frame);
-                Pushed::Queued
-            }
+        let mut queue = self.lock();
+        let bytes = queue.bytes.saturating_add(frame.len()).saturating_add(PREFIX_BYTES);
+        let pushed = if queue.overflowed || bytes > self.bound_bytes {
+            queue.overflowed = true;
+            Pushed::Overflow
+        } else {
+            queue.bytes = bytes;
+            queue.frames.push_back(frame);
+            Pushed::Queued
         };
-        self.waker.wake();
+        // Waking only schedules the task; it cannot come back to this lock.
+        queue.pullers.iter().for_each(|(_, waker)| waker.wake_by_ref());
         pushed
     }
 
@@ -92,12 +92,24 @@ impl Outbox {
 
     /// Empties the queue and lifts an overflow. Returns how many frames were dropped.
     pub(crate) fn clear(&self) -> usize {
-        std::mem::take(&mut *self.lock()).frames.len()
+        let mut queue = self.lock();
+        queue.bytes = 0;
+        queue.overflowed = false;
+        std::mem::take(&mut queue.frames).len()
     }
 
-    /// The task to wake when a frame comes.
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+    /// Wakes this connection's task for every frame.
+    pub(crate) fn register(&self, connection: ConnectionId, waker: &Waker) {
+        let mut queue = self.lock();
+        match queue.pullers.iter_mut().find(|(id, _)| *id == connection) {
+            Some((_, known)) => known.clone_from(waker),
+            None => queue.pullers.push((connection, waker.clone())),
+        }
+    }
+
+    /// Leaves this connection's task alone.
+    pub(crate) fn deregister(&self, connection: ConnectionId) {
+        self.lock().pullers.retain(|(id, _)| *id != connection);
     }
 }
 

@@ -31,6 +31,7 @@ use crate::book::Book;
 use crate::config::Config;
 use crate::event::{DialError, NetEvent, StartError, Via};
 use crate::link::{LinkEvent, Links};
+use crate::mdns::{self, Discovery};
 use crate::outbox::Outboxes;
 use crate::status::{Counters, Status, count};
 
@@ -70,6 +71,7 @@ struct Driver {
     dials: BTreeMap<ConnectionId, Purpose>,
     standpoint: Standpoint,
     watch: Watch,
+    discovery: Option<Discovery>,
     listen_errors: Vec<String>,
     observed: VecDeque<String>,
     told: Option<Vec<String>>,
@@ -103,6 +105,7 @@ pub(crate) fn start(
     for index in 0..seeds.len() {
         redial.want(Target::Seed(index), false, Instant::now());
     }
+    let discovery = config.mdns.then(|| Discovery::start(own, random(), counters.clone()));
     let driver = Driver {
         swarm,
         commands,
@@ -112,8 +115,9 @@ pub(crate) fn start(
         redial,
         seeds,
         dials: BTreeMap::new(),
-        standpoint: Standpoint::default(),
+        standpoint: Standpoint::configured(&config.listen),
         watch: Watch::new(),
+        discovery,
         listen_errors,
         observed: VecDeque::new(),
         told: None,
@@ -148,14 +152,15 @@ impl Driver {
                         let _ = reply.send(());
                         return;
                     }
-                    Some(command) => self.obey(command),
+                    Some(command) => self.obey(command).await,
                 },
                 event = self.swarm.select_next_some(), if open => self.on_swarm(event),
-                change = self.watch.next() => self.on_interface(change),
+                change = self.watch.next() => self.on_interface(change).await,
+                change = heard(&mut self.discovery), if open => self.on_heard(change),
                 () = tokio::time::sleep_until(due) => {}
                 _ = sweep.tick() => self.sweep(),
             }
-            self.act_on_time();
+            self.act_on_time().await;
         }
     }
 
@@ -176,18 +181,18 @@ impl Driver {
         self.swarm.behaviour_mut().links.sweep(Instant::now(), |device| redial.is_wanted(device));
     }
 
-    fn act_on_time(&mut self) {
+    async fn act_on_time(&mut self) {
         let now = Instant::now();
         if self.settle_at.is_some_and(|at| at <= now) {
             self.settle_at = None;
-            self.tell_listening();
+            self.tell_listening().await;
         }
         while let Some((target, due)) = self.redial.next(now) {
             self.dial_target(&target, due, now);
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    async fn obey(&mut self, command: Command) {
         match command {
             Command::Want { device, addresses } => self.want(device, &addresses),
             Command::Unwant { device } => self.redial.unwant(&Target::Device(device)),
@@ -197,7 +202,7 @@ impl Driver {
             }
             Command::Dial { address, reply } => self.dial_by_hand(&address, reply),
             // The asker may have stopped waiting.
-            Command::Status { reply } => drop(reply.send(self.status())),
+            Command::Status { reply } => drop(reply.send(self.status().await)),
             Command::Shutdown { .. } => {}
         }
     }
@@ -236,7 +241,8 @@ impl Driver {
         }
         let redial = &self.redial;
         let fresh = self.book.add(device, admitted.clone(), |d| redial.is_wanted(d));
-        if !fresh.is_empty() {
+        // A link tells only what changed: if no address, then the device has been restarted.
+        if !fresh.is_empty() || via == Via::Mdns {
             self.redial.renew(&Target::Device(device), Instant::now());
         }
         if !fresh.is_empty() || via != Via::Exchange {
@@ -264,6 +270,13 @@ impl Driver {
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => self.dial_unused(connection_id),
             _ => {}
+        }
+    }
+
+    fn on_heard(&mut self, change: mdns::Change) {
+        match change {
+            mdns::Change::Here(device, addresses) => self.learn(device, addresses, Via::Mdns),
+            mdns::Change::Gone(device) => self.news.offer(NetEvent::Gone { device }),
         }
     }
 
@@ -323,7 +336,13 @@ impl Driver {
 
     /// A link came: everything missing is dialed again. A link went: its connections are dead,
     /// and waiting for pings to fail would cost seconds.
-    fn on_interface(&mut self, change: Change) {
+    async fn on_interface(&mut self, change: Change) {
+        if let Some(discovery) = &self.discovery {
+            match change {
+                Change::Up(net) => discovery.up(net).await,
+                Change::Down(net) => discovery.down(net).await,
+            }
+        }
         match change {
             Change::Up(net) if net.addr().is_loopback() => {}
             Change::Up(_) => self.redial.renew_all(Instant::now(), RENEW_SPREAD, random),
@@ -337,9 +356,12 @@ impl Driver {
         }
     }
 
-    fn tell_listening(&mut self) {
+    async fn tell_listening(&mut self) {
         let listening: Vec<_> = self.swarm.listeners().cloned().collect();
         self.standpoint.set_listening(&listening);
+        if let Some(discovery) = &self.discovery {
+            discovery.set_listening(self.standpoint.listening().to_vec()).await;
+        }
         let mut addresses = self.standpoint.announced();
         addresses.sort();
         if self.told.as_ref() != Some(&addresses) {
@@ -348,13 +370,17 @@ impl Driver {
         }
     }
 
-    fn status(&mut self) -> Status {
+    async fn status(&mut self) -> Status {
+        let mdns = match &self.discovery {
+            Some(discovery) => Some(discovery.status().await),
+            None => None,
+        };
         Status {
             listeners: self.standpoint.listening().iter().map(|a| a.address.to_string()).collect(),
             listen_errors: self.listen_errors.clone(),
             observed: self.observed.iter().cloned().collect(),
             interfaces: self.watch.interfaces(),
-            mdns: None,
+            mdns,
             connections: self.links().status(),
             known_devices: self.book.len(),
             wanted_devices: self.redial.wanted(),
@@ -364,6 +390,9 @@ impl Driver {
 
     /// Ends every link in good order, or gives up after [`FAREWELL`].
     async fn farewell(&mut self) {
+        if let Some(discovery) = &self.discovery {
+            discovery.goodbye().await;
+        }
         self.links().retire_all(Instant::now());
         let deadline = tokio::time::Instant::now() + FAREWELL;
         while !self.links().is_empty() {
@@ -384,4 +413,12 @@ impl Driver {
 /// Whether the address may be this device's.
 fn names(address: &Dialable, device: &DeviceId) -> bool {
     address.peer.is_none_or(|peer| device_of(&peer) == Some(*device))
+}
+
+/// The next change on the links; never, where discovery is off.
+async fn heard(discovery: &mut Option<Discovery>) -> mdns::Change {
+    match discovery {
+        Some(discovery) => discovery.next().await,
+        None => std::future::pending().await,
+    }
 }

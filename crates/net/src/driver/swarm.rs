@@ -78,7 +78,7 @@ pub(crate) fn build(
         () => {
             SwarmBuilder::with_existing_identity(keys.clone())
                 .with_tokio()
-                .with_tcp(tcp::Config::new(), noise::Config::new, yamux::Config::default)
+                .with_tcp(tcp::Config::new(), noise::Config::new, yamux_config)
                 .map_err(|e| setup(e.to_string()))?
                 .with_quic_config(quic_config)
         };
@@ -91,6 +91,15 @@ pub(crate) fn build(
             finish!(transports!().with_dns_config(nobody, options))
         }
     })
+}
+
+/// yamux lets a stream's window grow with the round trip, which a peer can feign, up to 1 GiB less
+/// 256 KiB for every stream allowed. This many streams leave 8 MiB to grow into; how many can
+/// really wait is bounded to a few hundred above yamux.
+fn yamux_config() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(4_064);
+    config
 }
 
 fn quic_config(mut config: quic::Config) -> quic::Config {

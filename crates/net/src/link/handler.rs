@@ -21,8 +21,8 @@ use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
 };
 use libp2p::swarm::{
-    ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError,
-    SubstreamProtocol,
+    ConnectionHandler, ConnectionHandlerEvent, ConnectionId, Stream, StreamProtocol,
+    StreamUpgradeError, SubstreamProtocol,
 };
 use tokio::time::Sleep;
 
@@ -86,6 +86,7 @@ enum Inbound {
 /// What a connection shares with the rest of its device.
 pub(crate) struct Parts {
     pub(crate) device: DeviceId,
+    pub(crate) connection: ConnectionId,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) inlet: Inlet,
     pub(crate) counters: Arc<Counters>,
@@ -109,6 +110,12 @@ pub(crate) struct Handler {
     overflow_told: bool,
     patience: Option<Pin<Box<Sleep>>>,
     news: VecDeque<FromHandler>,
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.parts.outbox.deregister(self.parts.connection);
+    }
 }
 
 type Poked = ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, (), FromHandler>;
@@ -136,9 +143,14 @@ impl Handler {
         self.parts.last_frame_ms.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Relaxed);
     }
 
+    fn stop_sending(&mut self) {
+        self.sends = false;
+        self.parts.outbox.deregister(self.parts.connection);
+    }
+
     fn fail(&mut self, why: &'static str) {
         self.outbound = Outbound::Closed;
-        self.sends = false;
+        self.stop_sending();
         self.news.push_back(FromHandler::Failed(why));
     }
 
@@ -159,7 +171,7 @@ impl Handler {
     fn poll_out(&mut self, cx: &mut Context<'_>) {
         // Registered before looking, so that a frame pushed in between still wakes us.
         if self.sends {
-            self.parts.outbox.register(cx.waker());
+            self.parts.outbox.register(self.parts.connection, cx.waker());
             if !self.overflow_told && self.parts.outbox.overflowed() {
                 self.overflow_told = true;
                 self.news.push_back(FromHandler::Overflow);
@@ -280,9 +292,9 @@ impl ConnectionHandler for Handler {
         match order {
             ToHandler::Read => self.may_read = true,
             ToHandler::Send => self.sends = !self.retired,
-            ToHandler::Rest => self.sends = false,
+            ToHandler::Rest => self.stop_sending(),
             ToHandler::Retire => {
-                self.sends = false;
+                self.stop_sending();
                 self.retired = true;
             }
         }

@@ -19,6 +19,7 @@
 mod frame_stream;
 mod handler;
 mod inlet;
+mod offenders;
 mod peer;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -39,19 +40,13 @@ use tokio::sync::mpsc::Sender;
 
 use self::handler::{FromHandler, Handler, ToHandler};
 pub(crate) use self::inlet::Gate;
+use self::offenders::Offenders;
 use self::peer::{Connection, Peer, Stage};
 use crate::address::{device_of, ip_of, remote_of};
 use crate::config::Limits;
 use crate::event::{NetEvent, Path};
 use crate::outbox::Outboxes;
 use crate::status::{ConnectionStatus, Counters, count, count_by};
-
-/// This many bad streams within [`STRIKE_WINDOW`] end in a ban.
-const STRIKES: usize = 3;
-const STRIKE_WINDOW: Duration = Duration::from_secs(60);
-const BAN: Duration = Duration::from_secs(60);
-/// Devices remembered for strikes and bans; the oldest go first.
-const MAX_OFFENDERS: usize = 1_024;
 
 /// What the links tell the driver.
 #[derive(Debug)]
@@ -77,12 +72,6 @@ enum Denied {
     TooManyFromIp,
 }
 
-#[derive(Default)]
-struct Offender {
-    strikes: VecDeque<Instant>,
-    banned_until: Option<Instant>,
-}
-
 /// The behaviour that owns all frame connections.
 pub(crate) struct Links {
     own: DeviceId,
@@ -92,7 +81,7 @@ pub(crate) struct Links {
     counters: Arc<Counters>,
     peers: BTreeMap<DeviceId, Peer>,
     inbound_per_ip: HashMap<IpAddr, u32>,
-    offenders: HashMap<DeviceId, Offender>,
+    offenders: Offenders,
     actions: VecDeque<ToSwarm<LinkEvent, ToHandler>>,
     waker: Option<Waker>,
 }
@@ -113,7 +102,7 @@ impl Links {
             counters,
             peers: BTreeMap::new(),
             inbound_per_ip: HashMap::new(),
-            offenders: HashMap::new(),
+            offenders: Offenders::default(),
             actions: VecDeque::new(),
             waker: None,
         }
@@ -207,10 +196,11 @@ impl Links {
         let total: usize = self.peers.values().map(|p| p.connections.len()).sum();
         let crowded =
             total.saturating_mul(2) > usize::try_from(self.limits.max_connections).unwrap_or(0);
+        let after = Duration::from_secs(u64::from(self.limits.idle_s));
         let mut retire = Vec::new();
         let mut close = Vec::new();
         for (device, peer) in &self.peers {
-            let idle = peer.is_idle(now) && !wanted(device);
+            let idle = peer.is_idle(now, after) && !wanted(device);
             for (id, connection) in &peer.connections {
                 if connection.is_overdue(now) {
                     close.push((peer.id, *id));
@@ -225,10 +215,7 @@ impl Links {
         for (peer, connection) in close {
             self.close(peer, CloseConnection::One(connection));
         }
-        self.offenders.retain(|_, o| {
-            o.strikes.retain(|at| now.saturating_duration_since(*at) < STRIKE_WINDOW);
-            o.banned_until.is_some_and(|until| until > now) || !o.strikes.is_empty()
-        });
+        self.offenders.sweep(now);
     }
 
     fn retire(&mut self, device: &DeviceId, id: ConnectionId, initiator: bool, now: Instant) {
@@ -308,20 +295,7 @@ impl Links {
     }
 
     fn strike(&mut self, device: DeviceId, now: Instant) {
-        if self.offenders.len() >= MAX_OFFENDERS && !self.offenders.contains_key(&device) {
-            let oldest = self
-                .offenders
-                .iter()
-                .min_by_key(|(_, o)| o.strikes.back().copied())
-                .map(|(device, _)| *device);
-            oldest.map(|device| self.offenders.remove(&device));
-        }
-        let offender = self.offenders.entry(device).or_default();
-        offender.strikes.retain(|at| now.saturating_duration_since(*at) < STRIKE_WINDOW);
-        offender.strikes.push_back(now);
-        if offender.strikes.len() >= STRIKES {
-            offender.strikes.clear();
-            offender.banned_until = now.checked_add(BAN);
+        if self.offenders.strike(device, now) {
             count(&self.counters.bans);
             self.cut(&device);
         }
@@ -329,12 +303,7 @@ impl Links {
 
     fn admit(&mut self, peer: &PeerId, now: Instant) -> Result<DeviceId, ConnectionDenied> {
         let device = device_of(peer).ok_or_else(|| ConnectionDenied::new(Denied::NoDevice))?;
-        let banned = self
-            .offenders
-            .get(&device)
-            .and_then(|o| o.banned_until)
-            .is_some_and(|until| until > now);
-        if banned {
+        if self.offenders.is_banned(&device, now) {
             count(&self.counters.connections_denied);
             return Err(ConnectionDenied::new(Denied::Banned));
         }
@@ -350,10 +319,16 @@ impl Links {
         Ok(())
     }
 
-    fn new_handler(&mut self, id: PeerId, device: DeviceId, now: Instant) -> Handler {
+    fn new_handler(
+        &mut self,
+        id: PeerId,
+        device: DeviceId,
+        connection: ConnectionId,
+        now: Instant,
+    ) -> Handler {
         let limits = &self.limits;
         let peer = self.peers.entry(device).or_insert_with(|| Peer::new(id, limits, now));
-        Handler::new(peer.parts(device, &self.events, &self.counters, limits))
+        Handler::new(peer.parts(device, connection, &self.events, &self.counters, limits))
     }
 
     fn established(&mut self, event: &ConnectionEstablished<'_>, now: Instant) {
@@ -429,7 +404,7 @@ impl NetworkBehaviour for Links {
 
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         _: &Multiaddr,
         remote: &Multiaddr,
@@ -437,12 +412,12 @@ impl NetworkBehaviour for Links {
         let now = Instant::now();
         self.check_ip(remote)?;
         let device = self.admit(&peer, now)?;
-        Ok(self.new_handler(peer, device, now))
+        Ok(self.new_handler(peer, device, connection, now))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         _: &Multiaddr,
         _: Endpoint,
@@ -450,7 +425,7 @@ impl NetworkBehaviour for Links {
     ) -> Result<Handler, ConnectionDenied> {
         let now = Instant::now();
         let device = self.admit(&peer, now)?;
-        Ok(self.new_handler(peer, device, now))
+        Ok(self.new_handler(peer, device, connection, now))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {

@@ -18,8 +18,6 @@ use crate::event::{NetEvent, Path};
 use crate::outbox::Outbox;
 use crate::status::{ConnectionStatus, Counters};
 
-/// An unwanted connection we dialed ends this long after its last frame.
-const IDLE: Duration = Duration::from_secs(30);
 /// A connection that is to end, or has not opened its frame stream, is given this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that a newer one has replaced is given this long.
@@ -132,12 +130,14 @@ impl Peer {
     pub(crate) fn parts(
         &self,
         device: DeviceId,
+        connection: ConnectionId,
         events: &Sender<NetEvent>,
         counters: &Arc<Counters>,
         limits: &Limits,
     ) -> Parts {
         Parts {
             device,
+            connection,
             outbox: self.outbox.clone(),
             inlet: Inlet::new(events.clone(), self.gate.clone(), counters.clone()),
             counters: counters.clone(),
@@ -176,11 +176,11 @@ impl Peer {
         now.saturating_duration_since(self.created) < PATIENCE
     }
 
-    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+    pub(crate) fn is_idle(&self, now: Instant, after: Duration) -> bool {
         let last =
             self.created.checked_add(Duration::from_millis(self.last_frame_ms.load(Relaxed)));
         let last = last.max(self.up_since).unwrap_or(now);
-        now.saturating_duration_since(last) > IDLE
+        now.saturating_duration_since(last) > after
     }
 
     pub(crate) fn status(&self, device: DeviceId) -> impl Iterator<Item = ConnectionStatus> + '_ {

@@ -8,4 +8,8 @@
 )]
 
 mod frames;
+mod lan;
+mod links;
+mod netns;
+mod pressure;
 mod support;
