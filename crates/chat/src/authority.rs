@@ -246,9 +246,9 @@ impl Authority {
             .max()
     }
 
-    /// Where a past member's membership ended: the last event that took it out.
-    pub fn until(&self, account: &AccountId) -> Option<Position> {
-        self.effective().filter(|e| e.deed.removed(e.author) == Some(*account)).map(|e| e.at).last()
+    /// What ended a past member's membership: the last event that took it out.
+    pub fn last_removal(&self, account: &AccountId) -> Option<&AuthorityEvent> {
+        self.effective().filter(|e| e.deed.removed(e.author) == Some(*account)).last()
     }
 
     /// Whether there are any events.

@@ -444,8 +444,15 @@ impl Conversation {
             let from = if membership.history { 0 } else { member.since.lamport };
             return Some((from, u64::MAX));
         }
-        let until = self.authority.until(account)?;
-        Some((0, until.lamport))
+        let removal = self.authority.last_removal(account)?;
+        let before = self.authority.at(&removal.past);
+        let since = before.members().find(|(a, _)| a == account).map(|(_, member)| member.since);
+        let from = match since {
+            _ if membership.history => 0,
+            Some(since) => since.lamport,
+            None => removal.at.lamport,
+        };
+        Some((from, removal.at.lamport))
     }
 
     /// The highest lamport time held.

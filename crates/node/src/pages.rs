@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use anser_chat::Shape;
-use anser_proto::{AccountId, ConversationId, DeviceId, Header, Kind, WireEvent, codec, limits};
+use anser_proto::{
+    AccountId, ConversationId, DeviceId, EventId, Header, Kind, WireEvent, codec, limits,
+};
 use anser_store::{Store, StoreError};
 
 use crate::disk;
@@ -61,6 +63,10 @@ impl<S: Store> Node<S> {
             let group = room.chat.shape() == Shape::Group;
             if group && next.lamport < from && !next.kind.is_authority() {
                 wire.body = None;
+            } else if wire.body.is_none() && !self.was_taken_back(&wire)? {
+                // Withheld from this account, but not from theirs: another member has it.
+                page.ended.insert(next.device);
+                continue;
             }
             let bytes = wire.header.len().saturating_add(wire.body.as_ref().map_or(0, |b| b.len()));
             size = size.saturating_add(bytes).saturating_add(96);
@@ -75,6 +81,13 @@ impl<S: Store> Node<S> {
             }
         }
         Ok(Some(page))
+    }
+
+    /// Whether an event has no body because its writer took it back.
+    fn was_taken_back(&self, wire: &WireEvent) -> Result<bool, StoreError> {
+        let id = EventId(*blake3::hash(&wire.header).as_bytes());
+        let said = disk::references(&self.store, &id)?;
+        Ok(said.iter().any(|said| Kind::from(said.kind) == Kind::Delete))
     }
 
     fn peek(
