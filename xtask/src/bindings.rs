@@ -31,7 +31,7 @@ pub fn run(workspace: &Workspace, check: bool) -> anyhow::Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
-    bail!("{} is stale: run `make bindings` and commit the result", stale.join(" and "))
+    bail!("stale: {}; run `make bindings` and commit the result", stale.join(", "))
 }
 
 fn bindings() -> anyhow::Result<[(&'static str, String); 2]> {

@@ -41,13 +41,16 @@ impl Aim {
 #[derive(Serialize)]
 struct Measurement {
     name: String,
-    value: f64,
+    /// Missing when it could not be measured; `skipped` then says why.
+    value: Option<f64>,
     unit: &'static str,
     aim: Option<String>,
     /// The same measured of something well known, in the same unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     rival: Option<Rival>,
     met: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -67,11 +70,25 @@ impl Report {
     pub fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str, aim: Aim) {
         self.measurements.push(Measurement {
             name: name.into(),
-            value,
+            value: Some(value),
             unit,
             aim: (aim != Aim::None).then(|| aim.text()),
             rival: None,
             met: aim.met(value),
+            skipped: None,
+        });
+    }
+
+    /// Adds that something was not measured, and why.
+    pub fn skip(&mut self, name: impl Into<String>, why: impl Into<String>) {
+        self.measurements.push(Measurement {
+            name: name.into(),
+            value: None,
+            unit: "",
+            aim: None,
+            rival: None,
+            met: None,
+            skipped: Some(why.into()),
         });
     }
 
@@ -126,17 +143,21 @@ impl Measurement {
     fn row(&self) -> [String; 5] {
         [
             self.name.clone(),
-            format!("{} {}", number(self.value), self.unit),
+            match self.value {
+                Some(value) => format!("{} {}", number(value), self.unit),
+                None => "not measured".into(),
+            },
             self.aim.clone().unwrap_or_default(),
             match self.met {
                 Some(true) => "yes".into(),
                 Some(false) => "NO".into(),
                 None => String::new(),
             },
-            self.rival
-                .as_ref()
-                .map(|rival| format!("{}: {}", rival.name, number(rival.value)))
-                .unwrap_or_default(),
+            match (&self.rival, &self.skipped) {
+                (Some(rival), _) => format!("{}: {}", rival.name, number(rival.value)),
+                (None, Some(why)) => why.clone(),
+                (None, None) => String::new(),
+            },
         ]
     }
 }
@@ -162,6 +183,7 @@ mod tests {
         report.add("messages one to one", 4321.0, "messages/s", Aim::AtLeast(5000.0));
         report.against("libp2p echo", 9000.0);
         report.add("idle memory", 33.333, "MiB", Aim::None);
+        report.skip("discovery", "needs root");
         report
     }
 
@@ -172,7 +194,8 @@ mod tests {
             "measured             value            aim     met  beside\n\
              message, idle, p50   4.20 ms          ≤ 5     yes\n\
              messages one to one  4321 messages/s  ≥ 5000  NO   libp2p echo: 9000\n\
-             idle memory          33.3 MiB\n"
+             idle memory          33.3 MiB\n\
+             discovery            not measured                   needs root\n"
         );
     }
 
@@ -195,6 +218,8 @@ mod tests {
             })
         );
         assert_eq!(written[2]["met"], serde_json::Value::Null);
+        assert_eq!(written[3]["value"], serde_json::Value::Null);
+        assert_eq!(written[3]["skipped"], "needs root");
     }
 
     #[test]
