@@ -3,10 +3,13 @@
 //! [`run`] asks everybody who knows something; [`examine`] judges what they said, and knows
 //! nothing else.
 
+use std::time::Duration;
+
 use anser_api::model::{Check, CheckState, Checks};
 use anser_api::params::Empty;
 use anser_api::{Command, Reply};
 use anser_net::Status;
+use tokio::time::timeout;
 
 use crate::actor::Report;
 use crate::clock::wall_ms;
@@ -20,6 +23,8 @@ const LITTLE_SPACE: u64 = 256 << 20;
 const NO_SPACE: u64 = 8 << 20;
 /// A clock before this, 2025-01-01, was never set.
 const UNSET_CLOCK_MS: u64 = 1_735_689_600_000;
+/// How long the listeners may take to come up.
+const SETTLING: Duration = Duration::from_secs(2);
 /// Examples named in a sentence.
 const EXAMPLES: usize = 3;
 
@@ -31,6 +36,8 @@ struct Findings {
     free_bytes: Option<u64>,
     wall_ms: u64,
     network: Status,
+    /// Where others can reach this device.
+    addresses: Vec<String>,
     report: Report,
     /// Devices of others that are connected.
     online: usize,
@@ -39,6 +46,12 @@ struct Findings {
 }
 
 pub(crate) async fn run(handle: &Handle) -> Checks {
+    let mut listening = handle.listening();
+    // Just after the start the listeners may still be coming up; that there are none is a finding.
+    let addresses = match timeout(SETTLING, listening.wait_for(|all| !all.is_empty())).await {
+        Ok(Ok(addresses)) => addresses.clone(),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
     let network = handle.net.status().await;
     let report = handle.report().await;
     let peers = match handle.ask(Command::PeerList(Empty {})).await {
@@ -53,6 +66,7 @@ pub(crate) async fn run(handle: &Handle) -> Checks {
         Data::Memory => None,
     };
     let findings = Findings {
+        addresses,
         protection: handle.facts.protection,
         free_bytes,
         wall_ms: wall_ms(),
@@ -157,9 +171,20 @@ fn listeners(findings: &Findings) -> Check {
             "Others can still connect to the rest; close what uses these ports, then start again.",
         ),
         (false, true) => {
-            check("listeners", CheckState::Ok, format!("Listens on {}.", listeners.join(", ")), "")
+            let more = listeners.len().saturating_sub(EXAMPLES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let what = format!("Listens on {}{more}.", examples(findings).join(", "));
+            check("listeners", CheckState::Ok, what, "")
         }
     }
+}
+
+/// Some of this device's addresses, those that are easiest to read first.
+fn examples(findings: &Findings) -> Vec<&str> {
+    let mut own: Vec<&str> = findings.addresses.iter().map(String::as_str).collect();
+    own.sort_by_key(|address| (!address.starts_with("/ip4/"), !address.contains("/tcp/")));
+    own.truncate(EXAMPLES);
+    own
 }
 
 fn multicast(findings: &Findings) -> Check {
@@ -247,14 +272,7 @@ fn people(findings: &Findings) -> Check {
         let what = format!("{online} devices of others are connected, {offline} are not.");
         return check("people", CheckState::Ok, what, "");
     }
-    let own: Vec<&str> = findings
-        .network
-        .listeners
-        .iter()
-        .map(String::as_str)
-        .filter(|address| !address.contains("/127.0.0.1/") && !address.contains("/ip6/::1/"))
-        .take(EXAMPLES)
-        .collect();
+    let own = examples(findings);
     let mut advice = String::from("See the other findings");
     if !own.is_empty() {
         advice.push_str(&format!(

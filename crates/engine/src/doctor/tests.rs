@@ -14,6 +14,7 @@ fn healthy() -> Findings {
     };
     Findings {
         protection: "keyring",
+        addresses: vec!["/ip4/10.0.0.5/tcp/4001".into()],
         free_bytes: Some(10 << 30),
         wall_ms: UNSET_CLOCK_MS + 1,
         network: Status {
