@@ -48,30 +48,37 @@ fn explain_transport(error: &TransportError<std::io::Error>) -> DialError {
     }
 }
 
+/// The transports nest their errors in types of their own that hide the kind; what every one of
+/// them keeps is the words, and in them the system's error number.
 fn explain_io(error: &std::io::Error) -> DialError {
+    let quic_silence = libp2p::quic::Error::HandshakeTimedOut.to_string();
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = cause {
-        if let Some(libp2p::quic::Error::HandshakeTimedOut) = current.downcast_ref() {
-            return DialError::Timeout;
-        }
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return DialError::Refused,
-                ErrorKind::TimedOut => return DialError::Timeout,
+        let words = current.to_string();
+        let kind = os_error(&words).map(|number| std::io::Error::from_raw_os_error(number).kind());
+        match kind {
+            Some(ErrorKind::ConnectionRefused) => return DialError::Refused,
+            Some(ErrorKind::TimedOut) => return DialError::Timeout,
+            Some(
                 ErrorKind::HostUnreachable
                 | ErrorKind::NetworkUnreachable
                 | ErrorKind::AddrNotAvailable
-                | ErrorKind::NetworkDown => return DialError::NoRoute,
-                _ => {}
+                | ErrorKind::NetworkDown,
+            ) => return DialError::NoRoute,
+            _ if words.contains(&quic_silence) || words.contains("Timeout has been reached") => {
+                return DialError::Timeout;
             }
-            // The wrapper's source skips the wrapped error itself.
-            cause = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
-        } else {
-            cause = current.source();
+            _ => {}
         }
+        cause = current.source();
     }
-    // Some transports wrap the time-out without keeping its kind.
     failed(error)
+}
+
+/// The number in `… (os error 111)`.
+fn os_error(words: &str) -> Option<i32> {
+    let (_, rest) = words.split_once("(os error ")?;
+    rest.split_once(')')?.0.parse().ok()
 }
 
 /// The innermost cause's words.

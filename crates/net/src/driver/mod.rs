@@ -242,7 +242,8 @@ impl Driver {
         let redial = &self.redial;
         let fresh = self.book.add(device, admitted.clone(), |d| redial.is_wanted(d));
         // A link tells only what changed: if no address, then the device has been restarted.
-        if !fresh.is_empty() || via == Via::Mdns {
+        let news = !fresh.is_empty() || via == Via::Mdns;
+        if news && !self.links().has_connection(&device) {
             self.redial.renew(&Target::Device(device), Instant::now());
         }
         if !fresh.is_empty() || via != Via::Exchange {

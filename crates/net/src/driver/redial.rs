@@ -99,7 +99,9 @@ impl Redial {
         course.attempts = 0;
         course.alternative = None;
         if !course.connected {
-            self.schedule(target, Some(now));
+            // A dial under way may be about to succeed; a second one would double the connection.
+            let at = if course.dialing > 0 { now + HEAD_START } else { now };
+            self.schedule(target, Some(at));
         }
     }
 

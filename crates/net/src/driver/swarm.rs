@@ -19,11 +19,11 @@ use crate::config::Limits;
 use crate::event::{Path, StartError};
 use crate::link::Links;
 
-/// A peer is pinged after this much time ...
+/// A peer is pinged after this much time; the links decide from the answers whether it lives.
 const PING_INTERVAL: Duration = Duration::from_secs(4);
-/// ... and must answer within this; the second failure in a row ends the connection, so a pulled
-/// cable is noticed after at most two intervals and two timeouts, 14 s.
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longer than the links' patience: libp2p's ping forgives the first failure, then waits for a new
+/// substream that a dead connection never grants.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// A dial, handshakes included, may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_LISTEN: [&str; 4] =

@@ -36,6 +36,8 @@ use crate::status::{Counters, count, count_by};
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/anser/1");
 /// A frame that has begun must be whole after this long.
 const FRAME_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a new connection leaves the old one the chance to finish first.
+const MOMENT: Duration = Duration::from_millis(150);
 /// After so many frames in one go the connection's other work gets its turn.
 const FRAMES_PER_TURN: usize = 128;
 
@@ -44,8 +46,12 @@ const FRAMES_PER_TURN: usize = 128;
 pub(crate) enum ToHandler {
     /// `Connected` has been told: reading may begin.
     Read,
+    /// Reading may begin in a moment: an older connection may still bring frames.
+    ReadSoon,
     /// This connection is the one that sends for its device.
     Send,
+    /// As `Send`, in a moment: another connection is still writing.
+    SendSoon,
     /// Another connection sends now.
     Rest,
     /// Finish: write what was pulled, close our substream, read on until the peer closes its own.
@@ -57,6 +63,8 @@ pub(crate) enum ToHandler {
 pub(crate) enum FromHandler {
     /// The peer speaks our protocol.
     Ready,
+    /// What was pulled is written; nothing more will be.
+    Rested,
     /// The peer will send no more frames here.
     PeerDone,
     /// Both substreams are closed in good order.
@@ -83,6 +91,28 @@ enum Inbound {
     Ended,
 }
 
+/// Something that is allowed, or will be in a moment.
+enum Permit {
+    No,
+    Soon(Pin<Box<Sleep>>),
+    Yes,
+}
+
+impl Permit {
+    fn soon() -> Self {
+        Self::Soon(Box::pin(tokio::time::sleep(MOMENT)))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Self::Soon(sleep) = self {
+            if sleep.as_mut().poll(cx).is_ready() {
+                *self = Self::Yes;
+            }
+        }
+        matches!(self, Self::Yes)
+    }
+}
+
 /// What a connection shares with the rest of its device.
 pub(crate) struct Parts {
     pub(crate) device: DeviceId,
@@ -92,6 +122,8 @@ pub(crate) struct Parts {
     pub(crate) counters: Arc<Counters>,
     /// Milliseconds after `started` at which a frame last passed.
     pub(crate) last_frame_ms: Arc<AtomicU64>,
+    /// The same for inbound frames alone.
+    pub(crate) last_inbound_ms: Arc<AtomicU64>,
     pub(crate) started: Instant,
     pub(crate) frame_max_bytes: u32,
 }
@@ -103,8 +135,9 @@ pub(crate) struct Handler {
     inbound: Inbound,
     entering: Option<NetEvent>,
     entering_bytes: usize,
-    may_read: bool,
-    sends: bool,
+    may_read: Permit,
+    sends: Permit,
+    resting: bool,
     retired: bool,
     drained: bool,
     overflow_told: bool,
@@ -128,8 +161,9 @@ impl Handler {
             inbound: Inbound::None,
             entering: None,
             entering_bytes: 0,
-            may_read: false,
-            sends: false,
+            may_read: Permit::No,
+            sends: Permit::No,
+            resting: false,
             retired: false,
             drained: false,
             overflow_told: false,
@@ -138,14 +172,25 @@ impl Handler {
         }
     }
 
-    fn touch(&self) {
+    fn touch(&self, inbound: bool) {
         let elapsed = self.parts.started.elapsed().as_millis();
-        self.parts.last_frame_ms.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Relaxed);
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        self.parts.last_frame_ms.store(elapsed, Relaxed);
+        if inbound {
+            self.parts.last_inbound_ms.store(elapsed, Relaxed);
+        }
     }
 
     fn stop_sending(&mut self) {
-        self.sends = false;
+        self.sends = Permit::No;
+        self.resting = true;
         self.parts.outbox.deregister(self.parts.connection);
+    }
+
+    fn tell_rested(&mut self) {
+        if std::mem::take(&mut self.resting) {
+            self.news.push_back(FromHandler::Rested);
+        }
     }
 
     fn fail(&mut self, why: &'static str) {
@@ -170,7 +215,8 @@ impl Handler {
 
     fn poll_out(&mut self, cx: &mut Context<'_>) {
         // Registered before looking, so that a frame pushed in between still wakes us.
-        if self.sends {
+        let sends = self.sends.poll(cx);
+        if sends {
             self.parts.outbox.register(self.parts.connection, cx.waker());
             if !self.overflow_told && self.parts.outbox.overflowed() {
                 self.overflow_told = true;
@@ -179,18 +225,20 @@ impl Handler {
         }
         if let Outbound::Open(writer) = &mut self.outbound {
             let mut written = Written::default();
-            let outbox = self.sends.then_some(&*self.parts.outbox);
+            let outbox = sends.then_some(&*self.parts.outbox);
             let polled = writer.poll_write(outbox, &mut written, cx);
             if written.frames > 0 {
                 count_by(&self.parts.counters.frames_out, written.frames);
                 count_by(&self.parts.counters.bytes_out, written.bytes);
-                self.touch();
+                self.touch(false);
             }
             match polled {
                 Poll::Pending => return,
                 Poll::Ready(Err(_)) => return self.fail("the peer stopped reading"),
-                Poll::Ready(Ok(())) if !self.retired => return,
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.tell_rested(),
+            }
+            if !self.retired {
+                return;
             }
             if let Outbound::Open(writer) = std::mem::replace(&mut self.outbound, Outbound::Closed)
             {
@@ -207,7 +255,7 @@ impl Handler {
     }
 
     fn poll_in(&mut self, cx: &mut Context<'_>) {
-        if !self.may_read {
+        if !self.may_read.poll(cx) {
             return;
         }
         for _ in 0..FRAMES_PER_TURN {
@@ -228,7 +276,7 @@ impl Handler {
                     count_by(&self.parts.counters.bytes_in, bytes.len());
                     self.entering_bytes = bytes.len();
                     self.entering = Some(NetEvent::Frame { device: self.parts.device, bytes });
-                    self.touch();
+                    self.touch(true);
                 }
                 Poll::Ready(Read::End) => {
                     self.inbound = Inbound::Ended;
@@ -290,8 +338,23 @@ impl ConnectionHandler for Handler {
 
     fn on_behaviour_event(&mut self, order: ToHandler) {
         match order {
-            ToHandler::Read => self.may_read = true,
-            ToHandler::Send => self.sends = !self.retired,
+            ToHandler::Read => self.may_read = Permit::Yes,
+            ToHandler::ReadSoon => {
+                if matches!(self.may_read, Permit::No) {
+                    self.may_read = Permit::soon();
+                }
+            }
+            ToHandler::Send | ToHandler::SendSoon if self.retired => {}
+            ToHandler::Send => {
+                self.resting = false;
+                self.sends = Permit::Yes;
+            }
+            ToHandler::SendSoon => {
+                self.resting = false;
+                if matches!(self.sends, Permit::No) {
+                    self.sends = Permit::soon();
+                }
+            }
             ToHandler::Rest => self.stop_sending(),
             ToHandler::Retire => {
                 self.stop_sending();

@@ -146,6 +146,11 @@ impl Links {
         self.peers.get(device).is_some_and(|p| p.up_since.is_some())
     }
 
+    /// Whether there is a connection, perhaps one that is still opening.
+    pub(crate) fn has_connection(&self, device: &DeviceId) -> bool {
+        self.peers.get(device).is_some_and(|p| !p.connections.is_empty())
+    }
+
     /// Closes every connection with a device at once.
     pub(crate) fn cut(&mut self, device: &DeviceId) {
         if let Some(id) = self.peers.get(device).map(|p| p.id) {
@@ -186,6 +191,7 @@ impl Links {
         let found = self.peers.get_mut(device).and_then(|p| p.connections.get_mut(&connection));
         if let Some(connection) = found {
             connection.rtt = Some(rtt);
+            connection.last_pong = Instant::now();
         }
     }
 
@@ -202,7 +208,7 @@ impl Links {
         for (device, peer) in &self.peers {
             let idle = peer.is_idle(now, after) && !wanted(device);
             for (id, connection) in &peer.connections {
-                if connection.is_overdue(now) {
+                if connection.is_overdue(now) || peer.is_silent(connection, now) {
                     close.push((peer.id, *id));
                 } else if idle && (connection.outbound || crowded) {
                     retire.push((*device, *id));
@@ -227,9 +233,27 @@ impl Links {
         }
         connection.stage = Stage::Retiring { since: now, initiator };
         let next = peer.choose_sender(id);
-        self.order(peer_id, id, ToHandler::Retire);
         if let Some(next) = next {
-            self.order(peer_id, next, ToHandler::Send);
+            self.order(peer_id, next, ToHandler::SendSoon);
+        }
+        self.order(peer_id, id, ToHandler::Retire);
+    }
+
+    /// A connection has written all it had taken: the next one may send.
+    fn rested(&mut self, device: &DeviceId, id: ConnectionId) {
+        let Some(peer) = self.peers.get(device) else { return };
+        if let Some(sender) = peer.sender.filter(|sender| *sender != id) {
+            self.order(peer.id, sender, ToHandler::Send);
+        }
+    }
+
+    /// A connection will bring no more frames: the others may be read at once.
+    fn read_others(&mut self, device: &DeviceId, id: ConnectionId) {
+        let Some(peer) = self.peers.get(device).filter(|p| p.confirmed) else { return };
+        let peer_id = peer.id;
+        let others: Vec<_> = peer.readable().filter(|other| *other != id).collect();
+        for other in others {
+            self.order(peer_id, other, ToHandler::Read);
         }
     }
 
@@ -257,13 +281,18 @@ impl Links {
                 other.superseded = Some(now);
             }
         }
+        // What the older connections still carry goes first, both ways, if they are quick.
         if confirmed {
-            self.order(peer_id, id, ToHandler::Read);
+            let when = if others.is_empty() { ToHandler::Read } else { ToHandler::ReadSoon };
+            self.order(peer_id, id, when);
         }
-        if let Some(previous) = previous {
-            self.order(peer_id, previous, ToHandler::Rest);
+        match previous {
+            None => self.order(peer_id, id, ToHandler::Send),
+            Some(previous) => {
+                self.order(peer_id, id, ToHandler::SendSoon);
+                self.order(peer_id, previous, ToHandler::Rest);
+            }
         }
-        self.order(peer_id, id, ToHandler::Send);
         if decides {
             for other in others {
                 self.retire(&device, other, true, now);
@@ -358,11 +387,10 @@ impl Links {
         let Some(device) = device_of(&event.peer_id) else { return };
         let Some(peer) = self.peers.get_mut(&device) else { return };
         let Some(gone) = peer.connections.remove(&event.connection_id) else { return };
-        let next = peer.choose_sender(event.connection_id);
-        let (peer_id, up_since) = (peer.id, peer.up_since);
-        if let Some(next) = next {
-            self.order(peer_id, next, ToHandler::Send);
-        }
+        peer.choose_sender(event.connection_id);
+        let up_since = peer.up_since;
+        self.rested(&device, event.connection_id);
+        self.read_others(&device, event.connection_id);
         let Some(up_since) = up_since else { return };
         let Some(peer) = self.peers.get(&device) else { return };
         let survivor = peer.survivor();
@@ -446,7 +474,11 @@ impl NetworkBehaviour for Links {
         let Some(device) = device_of(&peer_id) else { return };
         match news {
             FromHandler::Ready => self.ready(device, id, now),
-            FromHandler::PeerDone => self.retire(&device, id, false, now),
+            FromHandler::Rested => self.rested(&device, id),
+            FromHandler::PeerDone => {
+                self.read_others(&device, id);
+                self.retire(&device, id, false, now);
+            }
             FromHandler::Drained => self.drained(&device, id),
             FromHandler::BadStream => self.strike(device, now),
             FromHandler::Overflow => {

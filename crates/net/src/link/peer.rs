@@ -22,6 +22,9 @@ use crate::status::{ConnectionStatus, Counters};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that a newer one has replaced is given this long.
 const SUPERSEDED_PATIENCE: Duration = Duration::from_secs(5);
+/// A connection on which neither an answer to a ping nor a frame has come for this long is dead.
+/// Pings go out every 4 s, so three in a row were lost.
+const SILENCE: Duration = Duration::from_secs(13);
 
 /// How far a connection has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(crate) struct Connection {
     pub(crate) rtt: Option<Duration>,
     /// When a newer connection took its place.
     pub(crate) superseded: Option<Instant>,
+    /// When a ping was last answered.
+    pub(crate) last_pong: Instant,
     since: Instant,
 }
 
@@ -53,7 +58,17 @@ impl Connection {
         let path = path_of(&address);
         let stage = Stage::Opening;
         let (drained, rtt, superseded) = (false, None, None);
-        Self { address, outbound, path, stage, drained, rtt, superseded, since: now }
+        Self {
+            address,
+            outbound,
+            path,
+            stage,
+            drained,
+            rtt,
+            superseded,
+            last_pong: now,
+            since: now,
+        }
     }
 
     pub(crate) fn was_ready(&self) -> bool {
@@ -93,6 +108,7 @@ pub(crate) struct Peer {
     pub(crate) session: u64,
     created: Instant,
     last_frame_ms: Arc<AtomicU64>,
+    last_inbound_ms: Arc<AtomicU64>,
 }
 
 impl Peer {
@@ -108,6 +124,7 @@ impl Peer {
             session: 0,
             created: now,
             last_frame_ms: Arc::default(),
+            last_inbound_ms: Arc::default(),
         }
     }
 
@@ -142,6 +159,7 @@ impl Peer {
             inlet: Inlet::new(events.clone(), self.gate.clone(), counters.clone()),
             counters: counters.clone(),
             last_frame_ms: self.last_frame_ms.clone(),
+            last_inbound_ms: self.last_inbound_ms.clone(),
             started: self.created,
             frame_max_bytes: limits.frame_max_bytes,
         }
@@ -168,7 +186,17 @@ impl Peer {
             return None;
         }
         self.sender = self.others_ready(lost).last();
+        if let Some(chosen) = self.sender.and_then(|id| self.connections.get_mut(&id)) {
+            chosen.superseded = None;
+        }
         self.sender
+    }
+
+    /// Whether nothing has come from the other end for too long.
+    pub(crate) fn is_silent(&self, connection: &Connection, now: Instant) -> bool {
+        let frame = Duration::from_millis(self.last_inbound_ms.load(Relaxed));
+        let last = self.created.checked_add(frame).max(Some(connection.last_pong)).unwrap_or(now);
+        now.saturating_duration_since(last) > SILENCE
     }
 
     /// Whether it was only just created, for a connection about to be established.

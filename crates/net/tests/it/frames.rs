@@ -27,7 +27,9 @@ async fn ten_thousand_both_ways(mut a: Host, mut b: Host) {
     };
     let receives = |mut host: Host| async move {
         for n in 0..COUNT {
-            assert_eq!(host.frame().await, numbered(n), "frame {n}");
+            let frame = host.frame().await;
+            assert_eq!(frame[..4], n.to_be_bytes());
+            assert!(frame == numbered(n), "frame {n} is damaged");
         }
         host
     };

@@ -112,6 +112,7 @@ impl Lan {
             input,
             lines,
             seen: Vec::new(),
+            unread: Vec::new(),
             device: crate::support::device(seed).to_string(),
         };
         process.until("started", |_| true, Duration::from_secs(10));
@@ -132,8 +133,10 @@ pub struct Process {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Value>,
-    /// Everything it has said.
+    /// Everything it has said, waited for or not.
     pub seen: Vec<Value>,
+    /// Which of it has not been waited for.
+    unread: Vec<usize>,
     pub device: String,
 }
 
@@ -142,18 +145,20 @@ impl Process {
         writeln!(self.input.as_mut().unwrap(), "{command}").unwrap();
     }
 
-    /// Waits for an event that `pick` takes.
+    /// Waits for an event that `pick` takes and that no earlier call has taken.
     pub fn until(&mut self, event: &str, pick: impl Fn(&Value) -> bool, within: Duration) -> Value {
         let deadline = Instant::now() + within;
         loop {
+            let fits = |at: &usize| self.seen[*at]["event"] == event && pick(&self.seen[*at]);
+            if let Some(place) = self.unread.iter().position(fits) {
+                return self.seen[self.unread.remove(place)].clone();
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = self.lines.recv_timeout(left) else {
                 panic!("no {event} within {within:?}; heard: {:#?}", self.seen);
             };
-            self.seen.push(line.clone());
-            if line["event"] == event && pick(&line) {
-                return line;
-            }
+            self.unread.push(self.seen.len());
+            self.seen.push(line);
         }
     }
 

@@ -201,11 +201,14 @@ async fn a_shutdown_writes_what_was_queued() {
         frame[..4].copy_from_slice(&n.to_be_bytes());
         a.net.send(b.device, frame);
     }
-    a.net.shutdown().await;
-    for n in 0..3_000_u32 {
-        assert_eq!(b.frame().await[..4], n.to_be_bytes());
-    }
-    b.disconnected(a.device).await;
+    let from = a.device;
+    let reads = async {
+        for n in 0..3_000_u32 {
+            assert_eq!(b.frame().await[..4], n.to_be_bytes());
+        }
+        b.disconnected(from).await;
+    };
+    tokio::join!(a.net.shutdown(), reads);
 }
 
 #[tokio::test]
