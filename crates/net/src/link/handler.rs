@@ -54,8 +54,10 @@ pub(crate) enum ToHandler {
     SendSoon,
     /// Another connection sends now.
     Rest,
-    /// Finish: write what was pulled, close our substream, read on until the peer closes its own.
+    /// Write what was pulled, close our substream, read on until the peer closes its own.
     Retire,
+    /// The same, but write all that waits: no other connection will.
+    Finish,
 }
 
 /// News of a connection.
@@ -360,6 +362,7 @@ impl ConnectionHandler for Handler {
                 self.stop_sending();
                 self.retired = true;
             }
+            ToHandler::Finish => self.retired = true,
         }
     }
 

@@ -232,11 +232,13 @@ impl Links {
             return;
         }
         connection.stage = Stage::Retiring { since: now, initiator };
+        let was_sender = peer.sender == Some(id);
         let next = peer.choose_sender(id);
         if let Some(next) = next {
             self.order(peer_id, next, ToHandler::SendSoon);
         }
-        self.order(peer_id, id, ToHandler::Retire);
+        let last = was_sender && next.is_none();
+        self.order(peer_id, id, if last { ToHandler::Finish } else { ToHandler::Retire });
     }
 
     /// A connection has written all it had taken: the next one may send.

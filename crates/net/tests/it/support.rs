@@ -1,5 +1,6 @@
 //! Swarms on loopback, and waiting for what they say.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anser_net::{Config, Limits, Net, NetEvent};
@@ -15,6 +16,7 @@ pub struct Host {
     pub events: Receiver<NetEvent>,
     pub device: DeviceId,
     pub addresses: Vec<String>,
+    early: VecDeque<NetEvent>,
 }
 
 pub fn device(seed: u8) -> DeviceId {
@@ -45,14 +47,15 @@ impl Host {
         let wanted = config.listen.len();
         let device = device(device_key[0]);
         let (net, mut events) = Net::start(config).await.unwrap();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut early) = (Vec::new(), VecDeque::new());
         while addresses.len() < wanted {
             let event = tokio::time::timeout(DEADLINE, events.recv()).await.unwrap().unwrap();
-            if let NetEvent::Listening { addresses: list } = event {
-                addresses = list;
+            match event {
+                NetEvent::Listening { addresses: list } => addresses = list,
+                other => early.push_back(other),
             }
         }
-        Self { net, events, device, addresses }
+        Self { net, events, device, addresses, early }
     }
 
     pub async fn seeded(seed: u8) -> Self {
@@ -67,9 +70,19 @@ impl Host {
         self.addresses.iter().find(|a| a.contains("/quic")).unwrap().clone()
     }
 
-    /// The next event; panics at the deadline.
+    /// The next event; panics at the deadline. Printed, for the reader of a failure.
     pub async fn next(&mut self) -> NetEvent {
-        tokio::time::timeout(DEADLINE, self.events.recv()).await.expect("no event").expect("ended")
+        let event = match self.early.pop_front() {
+            Some(event) => event,
+            None => {
+                let event = tokio::time::timeout(DEADLINE, self.events.recv()).await;
+                event.expect("no event").expect("ended")
+            }
+        };
+        if !matches!(event, NetEvent::Frame { .. }) {
+            println!("{:?} {event:?}", self.device);
+        }
+        event
     }
 
     /// The first event that `pick` takes; others are passed over.
