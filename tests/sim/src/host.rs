@@ -119,6 +119,11 @@ impl Host {
         }
     }
 
+    /// As [`Host::roll_back`], but nobody is told.
+    pub fn forget(&mut self) {
+        self.disk = self.backup.clone();
+    }
+
     /// Works off what came, and what is due. Gives what is to be done outside.
     pub fn work(&mut self, at_ms: u64, crash: Option<Crash>) -> Vec<Output> {
         let now = self.now(at_ms);

@@ -23,8 +23,16 @@ use scene::Scene;
 /// # Panics
 /// When a promise is broken; the message names the seed.
 pub fn play(seed: u64, trace: bool) -> Network {
+    play_in(seed, trace, |weather| weather)
+}
+
+/// As [`play`], with other weather than the seed says.
+///
+/// # Panics
+/// As [`play`].
+pub fn play_in(seed: u64, trace: bool, change: impl FnOnce(Weather) -> Weather) -> Network {
     let mut dice = Dice::new(seed);
-    let weather = Weather::random(&mut dice);
+    let weather = change(Weather::random(&mut dice));
     let mut network = Network::new(seed, dice, weather, trace);
     let mut scene = Scene::open(&mut network);
     for _ in 0..network.dice.between(20, 60) {

@@ -24,6 +24,17 @@ pub struct Weather {
     pub rollbacks: bool,
     /// Whether clocks are wrong and jump.
     pub clocks: bool,
+    /// What is broken on purpose, to see that it is noticed.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// A promise of the world around the nodes that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Disks lose what was flushed.
+    Forgetful,
+    /// Frames get lost on connections that hold, even at the end.
+    Deaf,
 }
 
 impl Weather {
@@ -34,6 +45,7 @@ impl Weather {
             hostile: *dice.pick(&[0, 0, 0, 5, 25]),
             rollbacks: dice.percent(15),
             clocks: dice.percent(50),
+            sabotage: None,
         }
     }
 }
@@ -270,7 +282,8 @@ impl Network {
         let Some(mut link) = self.links.get(&key).copied().filter(|link| link.connected) else {
             return;
         };
-        let hostile = if self.healed { 0 } else { self.weather.hostile };
+        let deaf = self.weather.sabotage == Some(Sabotage::Deaf);
+        let hostile = if self.healed && !deaf { 0 } else { self.weather.hostile };
         let latency = self.dice.between(1, self.weather.latency_ms);
         let direction = usize::from(from < to);
         let in_order = (self.now_ms + latency).max(link.arrival_ms[direction]);
@@ -380,6 +393,12 @@ impl Network {
     fn start(&mut self, host: usize) {
         if self.hosts[host].node.is_some() {
             return;
+        }
+        if self.weather.sabotage == Some(Sabotage::Forgetful) {
+            match self.hosts[host].backup.is_some() {
+                true => self.hosts[host].forget(),
+                false => self.hosts[host].keep_backup(),
+            }
         }
         if self.weather.rollbacks && !self.healed {
             if self.dice.percent(30) && self.hosts[host].backup.is_some() {

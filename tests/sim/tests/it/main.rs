@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(missing_docs)]
 
-use anser_sim::play;
+use anser_sim::network::{Sabotage, Weather};
+use anser_sim::{play, play_in};
 
 /// How many parts the usual runs come in.
 const PARTS: u64 = 8;
@@ -43,3 +44,28 @@ macro_rules! parts {
 }
 
 parts!(seeds_0 0, seeds_1 1, seeds_2 2, seeds_3 3, seeds_4 4, seeds_5 5, seeds_6 6, seeds_7 7);
+
+/// How many of some seeds break a promise when the world is sabotaged.
+fn noticed(sabotage: Sabotage, change: fn(Weather) -> Weather) -> usize {
+    let breaks = |seed: &u64| {
+        let weather = |weather| change(Weather { sabotage: Some(sabotage), ..weather });
+        std::panic::catch_unwind(|| play_in(*seed, false, weather)).is_err()
+    };
+    (0..12).filter(breaks).count()
+}
+
+#[test]
+fn disks_that_lose_what_was_flushed_are_noticed() {
+    let crashes = |weather| Weather { crashes: 20, rollbacks: false, ..weather };
+    let noticed = noticed(Sabotage::Forgetful, crashes);
+    println!("noticed in {noticed} of 12");
+    assert!(noticed >= 2);
+}
+
+#[test]
+fn connections_that_swallow_frames_are_noticed() {
+    let hostile = |weather| Weather { hostile: 60, rollbacks: false, ..weather };
+    let noticed = noticed(Sabotage::Deaf, hostile);
+    println!("noticed in {noticed} of 12");
+    assert!(noticed >= 2);
+}

@@ -1,0 +1,4 @@
+//! See `entry::events`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| anser_fuzz::entry::events(bytes));
