@@ -26,6 +26,8 @@ export class MessageWindow {
 
   #client: Client;
   #generation = 0;
+  /** What events told while a page was under way: the page may be older than they are. */
+  #late: (() => void)[] = [];
 
   constructor(
     client: Client,
@@ -81,6 +83,7 @@ export class MessageWindow {
   }
 
   add(message: Message): void {
+    if (this.loading) this.#late.push(() => this.add(message));
     if (!this.loaded || this.moreAfter) return;
     if (this.items.some((item) => item.message === message.message)) return this.change(message);
     // A late message may belong before what is shown; before the window it is for a later page to bring.
@@ -90,6 +93,7 @@ export class MessageWindow {
   }
 
   change(message: Message): void {
+    if (this.loading) this.#late.push(() => this.change(message));
     const at = this.items.findIndex((item) => item.message === message.message);
     if (at < 0) return;
     this.grewAtFront = false;
@@ -141,7 +145,12 @@ export class MessageWindow {
     } catch (thrown) {
       if (generation === this.#generation) this.error = ApiError.from(thrown);
     } finally {
-      if (generation === this.#generation) this.loading = null;
+      if (generation === this.#generation) {
+        this.loading = null;
+        const late = this.#late;
+        this.#late = [];
+        for (const apply of late) apply();
+      }
     }
   }
 }

@@ -62,6 +62,26 @@ describe('a window onto a log', () => {
     expect(ids(window.items)).toEqual(['m1', 'm2', 'm3', 'm4', 'm5']);
   });
 
+  it('leaves a late message before the window to the page that will bring it', async () => {
+    const { messages } = logOf(150);
+    const window = messages.window('c');
+    await window.latest();
+    messages.apply(event({ message: message(0) }));
+    expect(window.items[0]?.message).toBe('m91');
+  });
+
+  it('keeps what events tell while an older page is still under way', async () => {
+    const { messages } = logOf(3);
+    const window = messages.window('c');
+    const loading = window.latest();
+    messages.apply(event({ message: message(4) }));
+    const edited = message(2, { text: 'better' });
+    messages.apply({ revision: 2, type: 'message.changed', message: edited });
+    await loading;
+    expect(ids(window.items)).toEqual(['m1', 'm2', 'm3', 'm4']);
+    expect(window.items[1]?.text).toBe('better');
+  });
+
   it('does not show a new message behind a gap', async () => {
     const { messages } = logOf(300);
     const window = messages.window('c');
