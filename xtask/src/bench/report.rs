@@ -195,7 +195,7 @@ mod tests {
              message, idle, p50   4.20 ms          ≤ 5     yes\n\
              messages one to one  4321 messages/s  ≥ 5000  NO   libp2p echo: 9000\n\
              idle memory          33.3 MiB\n\
-             discovery            not measured                   needs root\n"
+             discovery            not measured                  needs root\n"
         );
     }
 
