@@ -1,5 +1,6 @@
 //! Exports the vocabulary: TypeScript types for the UI and an OpenRPC document for everybody.
 
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use ts_rs::{Config, TS};
@@ -37,7 +38,9 @@ pub fn openrpc() -> Value {
             }));
         }
     }
-    let mut document = Document { generator: SchemaGenerator::default(), methods: vec![] };
+    let settings = SchemaSettings::default()
+        .with(|settings| settings.definitions_path = "/components/schemas".into());
+    let mut document = Document { generator: settings.into_generator(), methods: vec![] };
     command::visit(&mut document);
     let event = document.generator.subschema_for::<crate::event::Event>();
     let error = document.generator.subschema_for::<crate::error::ApiError>();
