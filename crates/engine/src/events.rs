@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anser_api::{Event, EventBody};
 use tokio::sync::broadcast;
 
-/// Events that a subscriber may be behind before it loses some.
-const BEHIND: usize = 1_024;
+/// Events that a subscriber may be behind before it loses some. One turn of the node can bring four
+/// full pages from each of several peers.
+const BEHIND: usize = 16_384;
 
 /// Where subscriptions come from; it outlives the engines that feed it.
 #[derive(Clone, Debug)]
