@@ -7,7 +7,7 @@ use anser_api::{Command, model::Via};
 use anser_net::NetEvent;
 use anser_node::{Input, Node, Now};
 use anser_proto::DeviceId;
-use anser_store::Store;
+use anser_store::{Store, StoreError};
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -58,6 +58,8 @@ pub(crate) struct Actor<S: Store, L> {
     unreachable: BTreeMap<DeviceId, String>,
     heard: std::collections::BTreeSet<DeviceId>,
     stop: Option<oneshot::Sender<()>>,
+    /// Whether the disk has room, as far as the system tells.
+    has_room: Box<dyn Fn() -> bool>,
     retry_ms: Option<u64>,
 }
 
@@ -67,6 +69,7 @@ impl<S: Store, L: Link> Actor<S, L> {
         clock: Clock,
         outlet: Outlet<L>,
         listening: watch::Sender<Vec<String>>,
+        has_room: Box<dyn Fn() -> bool>,
     ) -> Self {
         Self {
             node,
@@ -76,6 +79,7 @@ impl<S: Store, L: Link> Actor<S, L> {
             unreachable: BTreeMap::new(),
             heard: std::collections::BTreeSet::new(),
             stop: None,
+            has_room,
             retry_ms: None,
         }
     }
@@ -135,7 +139,7 @@ impl<S: Store, L: Link> Actor<S, L> {
     fn turn(&mut self, burst: Vec<Work>) {
         if self.outlet.failing() {
             // There may be room again; then this burst is as any other.
-            let flushed = self.node.flush();
+            let flushed = self.flush();
             self.outlet.flushed(flushed);
         }
         for work in burst {
@@ -149,12 +153,21 @@ impl<S: Store, L: Link> Actor<S, L> {
         if self.node.poll_timeout().is_some_and(|at_ms| at_ms <= now.mono_ms) {
             self.node.handle_timeout(now);
         }
-        let flushed = self.node.flush();
+        let flushed = self.flush();
         self.retry_ms = flushed.is_err().then(|| now.mono_ms.saturating_add(RETRY_MS));
         self.outlet.flushed(flushed);
         while let Some(output) = self.node.poll_output() {
             self.outlet.emit(output);
         }
+    }
+
+    /// A store that was full is left alone until there is room: an attempt in vain may cost it the
+    /// ability to read.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if self.outlet.is_full() && !(self.has_room)() {
+            return Err(StoreError::Full);
+        }
+        self.node.flush()
     }
 
     fn order(&mut self, order: Order, now: Now) {

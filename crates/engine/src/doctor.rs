@@ -13,14 +13,13 @@ use tokio::time::timeout;
 
 use crate::actor::Report;
 use crate::clock::wall_ms;
-use crate::config::Data;
 use crate::handle::Handle;
-use crate::storage::{FILE, MEMORY};
+use crate::storage::{self, FILE, MEMORY};
 
 /// Less free space than this will soon stop the program, in bytes.
 const LITTLE_SPACE: u64 = 256 << 20;
 /// Less free space than this stops it now, in bytes.
-const NO_SPACE: u64 = 8 << 20;
+pub(crate) const NO_SPACE: u64 = 8 << 20;
 /// A clock before this, 2025-01-01, was never set.
 const UNSET_CLOCK_MS: u64 = 1_735_689_600_000;
 /// How long the listeners may take to come up.
@@ -61,10 +60,7 @@ pub(crate) async fn run(handle: &Handle) -> Checks {
     };
     let own = handle.facts.device.to_string();
     let others = || peers.iter().filter(|peer| peer.device != own);
-    let free_bytes = match &handle.facts.config.data {
-        Data::Folder(folder) => fs4::available_space(folder).ok(),
-        Data::Memory => None,
-    };
+    let free_bytes = storage::free_bytes(&handle.facts.config);
     let findings = Findings {
         addresses,
         protection: handle.facts.protection,

@@ -79,7 +79,13 @@ impl From<OpenError> for StartError {
 impl From<anser_net::StartError> for StartError {
     fn from(error: anser_net::StartError) -> Self {
         use anser_net::StartError as Net;
-        let sentence = format!("{}.", capitalised(&error.to_string()));
+        let sentence = match &error {
+            // These begin with the address, which stays as it was typed.
+            Net::BadAddress { .. } | Net::PortTaken { .. } => format!("{error}."),
+            Net::CannotListen { .. } | Net::Setup { .. } => {
+                format!("{}.", capitalised(&error.to_string()))
+            }
+        };
         match error {
             Net::BadAddress { .. } => Self::new(ErrorCode::InvalidArgument, sentence)
                 .advice("Write it like /ip4/192.168.1.5/tcp/4001."),

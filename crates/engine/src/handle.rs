@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::actor::{Actor, Order, Report};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::doctor::NO_SPACE;
 use crate::error::StartError;
 use crate::events::{Feed, Source, Subscription};
 use crate::outlet::Outlet;
@@ -48,7 +49,7 @@ impl Engine {
         let (feed, of_thread) = (Feed::new(events.clone()), config.clone());
         std::thread::Builder::new()
             .name("anser-node".into())
-            .spawn(move || thread.run(&of_thread, feed))
+            .spawn(move || thread.run(of_thread, feed))
             .map_err(|error| StartError::thread(&error))?;
         let opened: Opened = opened.await.map_err(|_| StartError::stopped())??;
         let network = anser_net::Config {
@@ -84,13 +85,13 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(self, config: &Config, feed: Feed) {
+    fn run(self, config: Config, feed: Feed) {
         let clock = Clock::start();
         let opened = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .map_err(|error| StartError::thread(&error))
-            .and_then(|runtime| Ok((runtime, open(config, clock)?)));
+            .and_then(|runtime| Ok((runtime, open(&config, clock)?)));
         let (runtime, (node, protection)) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -106,7 +107,11 @@ impl Thread {
         runtime.block_on(async {
             if let Ok((net, news)) = self.network.await {
                 let outlet = Outlet::new(net, feed);
-                Actor::new(node, clock, outlet, self.listening).run(self.orders, news).await;
+                let has_room =
+                    move || storage::free_bytes(&config).is_none_or(|free| free >= NO_SPACE);
+                Actor::new(node, clock, outlet, self.listening, Box::new(has_room))
+                    .run(self.orders, news)
+                    .await;
             }
         });
     }

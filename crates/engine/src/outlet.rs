@@ -79,6 +79,10 @@ impl<L: Link> Outlet<L> {
         self.failing.is_some()
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.failing == Some(StoreError::Full)
+    }
+
     /// Takes in a command's way back and gives the id under which the node is to answer. While
     /// the store fails only commands that read are taken; others are answered at once.
     pub(crate) fn call(&mut self, command: &Command, answer: Answer) -> Option<u64> {

@@ -41,6 +41,14 @@ pub(crate) fn protection(config: &Config) -> &'static str {
     }
 }
 
+/// Free space where the profile is, in bytes; `None` when it cannot be told.
+pub(crate) fn free_bytes(config: &Config) -> Option<u64> {
+    match &config.data {
+        Data::Folder(folder) => fs4::available_space(folder).ok(),
+        Data::Memory => None,
+    }
+}
+
 /// Fills `bytes` from the system's source of randomness.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), StartError> {
     getrandom::fill(bytes).map_err(|error| {

@@ -121,17 +121,14 @@ impl Host {
         self.ip(&format!("address del {old} dev eth0"));
     }
 
-    /// Drops all multicast DNS, both ways.
+    /// Lets no multicast DNS in, as behind a switch or an access point that drops it.
     pub fn block_multicast(&self) {
         demand("nft", "nftables");
         for rule in [
             "add table inet block",
             "add chain inet block in { type filter hook input priority 0 ; }",
-            "add chain inet block out { type filter hook output priority 0 ; }",
             "add rule inet block in ip daddr 224.0.0.251 drop",
-            "add rule inet block out ip daddr 224.0.0.251 drop",
             "add rule inet block in ip6 daddr ff02::fb drop",
-            "add rule inet block out ip6 daddr ff02::fb drop",
         ] {
             let inside = ["netns", "exec", &self.namespace.name, "nft"];
             run("ip", inside.into_iter().chain(rule.split_whitespace()));

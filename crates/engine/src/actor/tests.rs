@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use anser_api::params::{AccountCreate, AccountUpdate, Empty};
 use anser_api::{ApiError, ErrorCode, EventBody, Reply};
 use anser_net::Path;
-use anser_store::{Batch, Entry, MemoryStore, Order as ScanOrder, StoreError, Table};
+use anser_store::{Batch, Entry, MemoryStore, Order as ScanOrder, Table};
 
 use super::*;
 use crate::events::{Feed, Source, Subscription};
@@ -81,7 +81,8 @@ impl Bench {
         let source = Source::new();
         let events = source.subscribe();
         let outlet = Outlet::new(RecordingLink(log.clone()), Feed::new(source));
-        let actor = Actor::new(node, clock, outlet, watch::channel(Vec::new()).0);
+        let actor =
+            Actor::new(node, clock, outlet, watch::channel(Vec::new()).0, Box::new(|| true));
         log.lock().unwrap().clear();
         Self { actor, log, full, events }
     }

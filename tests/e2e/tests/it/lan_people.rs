@@ -64,7 +64,11 @@ pub fn send(from: &mut Process, conversation: &str, text: &str) -> Message {
 
 /// Waits until the message with this text is there.
 pub fn receive(at: &mut Process, text: &str) -> Message {
-    at.wait_event(text, PATIENCE, |event| match event {
+    receive_within(at, text, PATIENCE)
+}
+
+pub fn receive_within(at: &mut Process, text: &str, patience: Duration) -> Message {
+    at.wait_event(text, patience, |event| match event {
         EventBody::MessageAdded { message } if message.text == text => Some((**message).clone()),
         _ => None,
     })

@@ -34,7 +34,7 @@ fn program_wrong_requests_get_the_codes_of_json_rpc() {
         ),
         (&long, -32600, "too_large"),
         (
-            r#"{"jsonrpc":"2.0","id":"x","method":"conversation.get","params":{"conversation":"y"}}"#,
+            r#"{"jsonrpc":"2.0","id":"x","method":"app.retry","params":{"now":1}}"#,
             -32602,
             "invalid_argument",
         ),
