@@ -259,7 +259,7 @@ impl<S: Store> Node<S> {
         if changed_authority {
             self.authority_changed(id, &event)?;
         }
-        if shows {
+        if shows || kind == Kind::Delete {
             self.show(&event, target)?;
         }
         Ok(())

@@ -278,10 +278,16 @@ impl<S: Store> Node<S> {
         view.text = content.and_then(|c| c.text.clone()).unwrap_or_default();
         let mut reactions: Vec<(String, Vec<AccountId>)> = Vec::new();
         for said in disk::references(&self.store, &event.id)? {
-            if !room.chat.counts(&said.at.device, said.at.seq) {
+            let (device, seq) = (&said.at.device, said.at.seq);
+            let kind = Kind::from(said.kind);
+            // One may take back one's words even when nothing else one says counts any more: the
+            // text is gone from disks that hold the taking back, so it must be gone everywhere.
+            let taken_back =
+                kind == Kind::Delete && said.account == author && seq <= room.chat.held(device);
+            if !taken_back && !room.chat.counts(device, seq) {
                 continue;
             }
-            match Kind::from(said.kind) {
+            match kind {
                 Kind::Edit if said.account == author => {
                     view.edited = true;
                     view.text = said.text.unwrap_or_default();

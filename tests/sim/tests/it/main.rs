@@ -6,7 +6,7 @@ use anser_sim::network::{Sabotage, Weather};
 use anser_sim::{play, play_in};
 
 /// How many parts the usual runs come in.
-const PARTS: u64 = 8;
+const PARTS: u64 = 16;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -43,7 +43,11 @@ macro_rules! parts {
     };
 }
 
-parts!(seeds_0 0, seeds_1 1, seeds_2 2, seeds_3 3, seeds_4 4, seeds_5 5, seeds_6 6, seeds_7 7);
+parts!(
+    seeds_00 0, seeds_01 1, seeds_02 2, seeds_03 3, seeds_04 4, seeds_05 5, seeds_06 6, seeds_07 7,
+    seeds_08 8, seeds_09 9, seeds_10 10, seeds_11 11, seeds_12 12, seeds_13 13, seeds_14 14,
+    seeds_15 15
+);
 
 /// How many of some seeds break a promise when the world is sabotaged.
 fn noticed(sabotage: Sabotage, change: fn(Weather) -> Weather) -> usize {
