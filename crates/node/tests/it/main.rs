@@ -5,6 +5,7 @@ mod direct;
 mod fork;
 mod group;
 mod hostile;
+mod mended;
 mod network;
 mod requests;
 mod restart;
