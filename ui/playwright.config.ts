@@ -9,7 +9,9 @@ export default defineConfig({
   outputDir: 'test-results/run',
   fullyParallel: true,
   workers: 2,
-  timeout: 60_000,
+  // Generous: a machine that also compiles is slow, and waiting costs nothing where all is well.
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   forbidOnly: process.env['CI'] !== undefined,
   reporter: [['list']],
   use: {

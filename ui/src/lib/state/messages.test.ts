@@ -102,7 +102,6 @@ describe('a window onto a log', () => {
       type: 'receipt.changed',
       conversation: 'c',
       account: 'bob',
-      delivered: null,
       delivered_position: message(delivered).position,
       read_position: read === null ? null : message(read).position,
     });

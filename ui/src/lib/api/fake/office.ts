@@ -50,7 +50,6 @@ export class Office {
       type: 'receipt.changed',
       conversation,
       account,
-      delivered: null,
       delivered_position: position,
       read_position,
     });
