@@ -20,7 +20,7 @@ BUILD_PACKAGES=(build-essential pkg-config ca-certificates libwebkit2gtk-4.1-dev
 # A display without a screen, the desktop's own driver, a browser with Chinese glyphs, a session
 # bus with a keyring, and hosts made of network namespaces.
 TEST_PACKAGES=(webkit2gtk-driver xvfb xauth xdotool imagemagick dbus gnome-keyring
-    fonts-noto-cjk chromium iproute2 nftables procps)
+    fonts-noto-cjk fonts-noto-color-emoji chromium iproute2 nftables procps)
 # Debian's newest Rust with the sources of the standard library: it can build any target where
 # rustup's ready-made ones cannot be downloaded.
 TARGET_PACKAGES=(rustc-web cargo-web rust-web-src)
