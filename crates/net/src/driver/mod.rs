@@ -4,6 +4,7 @@
 //! What must hold: it never waits for the node (see `news`), it dials nothing that was merely
 //! discovered, and it ends when told to or when the last handle is gone.
 
+mod acquaintance;
 mod dialing;
 mod failure;
 mod news;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use anser_proto::DeviceId;
 use futures::StreamExt;
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Swarm, identify, identity, ping};
+use libp2p::{Swarm, identity, ping};
 use tokio::sync::{mpsc, oneshot};
 
 use self::dialing::Purpose;
@@ -26,14 +27,14 @@ use self::news::{Item, News};
 use self::redial::{Redial, Target};
 use self::swarm::{Behaviour, BehaviourEvent};
 use self::watch::{Change, Watch};
-use crate::address::{Dialable, Standpoint, device_of, without_peer};
+use crate::address::{Dialable, Standpoint, device_of};
 use crate::book::Book;
 use crate::config::Config;
-use crate::event::{DialError, NetEvent, StartError, Via};
+use crate::event::{DialError, NetEvent, StartError};
 use crate::link::{LinkEvent, Links};
 use crate::mdns::{self, Discovery};
 use crate::outbox::Outboxes;
-use crate::status::{Counters, Status, count};
+use crate::status::{Counters, Status};
 
 /// Idle and overdue connections are looked for this often.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -43,7 +44,6 @@ const SETTLE: Duration = Duration::from_millis(30);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// When a network appears, dials are spread over this long.
 const RENEW_SPREAD: Duration = Duration::from_millis(50);
-const MAX_OBSERVED: usize = 16;
 
 /// Orders of the handle.
 pub(crate) enum Command {
@@ -207,51 +207,6 @@ impl Driver {
         }
     }
 
-    fn want(&mut self, device: DeviceId, addresses: &[String]) {
-        let admitted: Vec<_> = addresses
-            .iter()
-            .filter_map(|text| {
-                let address = Dialable::parse(text).ok().filter(|a| names(a, &device));
-                if address.is_none() {
-                    count(&self.counters.bad_addresses);
-                }
-                self.standpoint.admit(address?).map(|a| a.address)
-            })
-            .collect();
-        let redial = &self.redial;
-        let fresh = self.book.add(device, admitted, |d| *d == device || redial.is_wanted(d));
-        let target = Target::Device(device);
-        if !self.redial.is_wanted(&device) {
-            let connected = self.links().is_up(&device);
-            self.redial.want(target, connected, Instant::now());
-        } else if !fresh.is_empty() {
-            self.redial.renew(&target, Instant::now());
-        }
-    }
-
-    /// Addresses of a device became known: into the book, to the node, and dialed now if wanted.
-    fn learn(&mut self, device: DeviceId, addresses: Vec<Dialable>, via: Via) {
-        let admitted: Vec<_> = addresses
-            .into_iter()
-            .filter_map(|a| self.standpoint.admit(a))
-            .map(|a| a.address)
-            .collect();
-        if admitted.is_empty() {
-            return;
-        }
-        let redial = &self.redial;
-        let fresh = self.book.add(device, admitted.clone(), |d| redial.is_wanted(d));
-        // A link tells only what changed: if no address, then the device has been restarted.
-        let news = !fresh.is_empty() || via == Via::Mdns;
-        if news && !self.links().has_connection(&device) {
-            self.redial.renew(&Target::Device(device), Instant::now());
-        }
-        if !fresh.is_empty() || via != Via::Exchange {
-            let addresses = admitted.iter().map(ToString::to_string).collect();
-            self.news.offer(NetEvent::Discovered { device, addresses, via });
-        }
-    }
-
     fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Links(event)) => self.on_link(event),
@@ -271,13 +226,6 @@ impl Driver {
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => self.dial_unused(connection_id),
             _ => {}
-        }
-    }
-
-    fn on_heard(&mut self, change: mdns::Change) {
-        match change {
-            mdns::Change::Here(device, addresses) => self.learn(device, addresses, Via::Mdns),
-            mdns::Change::Gone(device) => self.news.offer(NetEvent::Gone { device }),
         }
     }
 
@@ -301,26 +249,6 @@ impl Driver {
                 self.news.push(Item::Event(NetEvent::Disconnected { device }));
             }
         }
-    }
-
-    fn on_identify(&mut self, event: identify::Event) {
-        let identify::Event::Received { peer_id, info, .. } = event else { return };
-        let Some(device) = device_of(&peer_id) else { return };
-        let seen = without_peer(&info.observed_addr).to_string();
-        self.observed.retain(|a| *a != seen);
-        self.observed.push_back(seen);
-        if self.observed.len() > MAX_OBSERVED {
-            self.observed.pop_front();
-        }
-        let known = info.listen_addrs.iter().filter_map(|address| {
-            let parsed = Dialable::from_multiaddr(address).ok().filter(|a| names(a, &device));
-            if parsed.is_none() {
-                count(&self.counters.bad_addresses);
-            }
-            parsed
-        });
-        let known: Vec<_> = known.take(16).collect();
-        self.learn(device, known, Via::Exchange);
     }
 
     fn on_ping(&mut self, event: ping::Event) {
@@ -399,21 +327,16 @@ impl Driver {
         while !self.links().is_empty() {
             self.deliver();
             tokio::select! {
-                event = self.swarm.select_next_some() => if let SwarmEvent::Behaviour(event) = event {
-                    if let BehaviourEvent::Links(event) = event {
+                event = self.swarm.select_next_some() => {
+                    if let SwarmEvent::Behaviour(BehaviourEvent::Links(event)) = event {
                         self.on_link(event);
                     }
-                },
+                }
                 () = tokio::time::sleep_until(deadline) => break,
             }
         }
         self.deliver();
     }
-}
-
-/// Whether the address may be this device's.
-fn names(address: &Dialable, device: &DeviceId) -> bool {
-    address.peer.is_none_or(|peer| device_of(&peer) == Some(*device))
 }
 
 /// The next change on the links; never, where discovery is off.

@@ -123,10 +123,10 @@ pub(crate) fn listen(
                 failed.push(error);
             }
         }
-        if failed.len() == DEFAULT_LISTEN.len() {
-            if let Some(error) = failed.pop() {
-                return Err(error);
-            }
+        if failed.len() == DEFAULT_LISTEN.len()
+            && let Some(error) = failed.pop()
+        {
+            return Err(error);
         }
     } else {
         for text in configured {

@@ -28,6 +28,7 @@ use tokio::time::Sleep;
 
 use super::frame_stream::{FrameReader, FrameWriter, Read, Written};
 use super::inlet::Inlet;
+use super::permit::Permit;
 use crate::event::NetEvent;
 use crate::outbox::Outbox;
 use crate::status::{Counters, count, count_by};
@@ -36,8 +37,6 @@ use crate::status::{Counters, count, count_by};
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/anser/1");
 /// A frame that has begun must be whole after this long.
 const FRAME_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a new connection leaves the old one the chance to finish first.
-const MOMENT: Duration = Duration::from_millis(150);
 /// After so many frames in one go the connection's other work gets its turn.
 const FRAMES_PER_TURN: usize = 128;
 
@@ -91,28 +90,6 @@ enum Inbound {
     None,
     Open(FrameReader<Stream>),
     Ended,
-}
-
-/// Something that is allowed, or will be in a moment.
-enum Permit {
-    No,
-    Soon(Pin<Box<Sleep>>),
-    Yes,
-}
-
-impl Permit {
-    fn soon() -> Self {
-        Self::Soon(Box::pin(tokio::time::sleep(MOMENT)))
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Self::Soon(sleep) = self {
-            if sleep.as_mut().poll(cx).is_ready() {
-                *self = Self::Yes;
-            }
-        }
-        matches!(self, Self::Yes)
-    }
 }
 
 /// What a connection shares with the rest of its device.

@@ -163,10 +163,10 @@ impl Inlet {
             let may_wait = BUDGET_BYTES.checked_div(bytes.max(1)).unwrap_or(0);
             let needed = room.saturating_sub(may_wait).max(1);
             let events = self.events.clone();
-            if events.capacity() >= needed {
-                if let Ok(permit) = events.clone().try_reserve_owned() {
-                    return Poll::Ready(Some(permit));
-                }
+            if events.capacity() >= needed
+                && let Ok(permit) = events.clone().try_reserve_owned()
+            {
+                return Poll::Ready(Some(permit));
             }
             self.reserving = Some(
                 async move {

@@ -16,29 +16,27 @@
 //!
 //! Not known here: what frames mean, who is wanted, how addresses are found.
 
+mod behaviour;
 mod frame_stream;
 mod handler;
 mod inlet;
 mod offenders;
 mod peer;
+mod permit;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use anser_proto::DeviceId;
-use libp2p::core::{Endpoint, transport::PortUse};
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
-use libp2p::swarm::{
-    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler,
-    THandlerInEvent, THandlerOutEvent, ToSwarm,
-};
+use libp2p::swarm::{CloseConnection, ConnectionId, NotifyHandler, ToSwarm};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::mpsc::Sender;
 
-use self::handler::{FromHandler, Handler, ToHandler};
+use self::handler::ToHandler;
 pub(crate) use self::inlet::Gate;
 use self::offenders::Offenders;
 use self::peer::{Connection, Peer, Stage};
@@ -60,16 +58,6 @@ pub(crate) enum LinkEvent {
     Broken { device: DeviceId, gate: Arc<Gate>, address: Multiaddr, outbound: bool, path: Path },
     /// The last connection is gone.
     Down { device: DeviceId, lasted: Duration },
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Denied {
-    #[error("the device has no Ed25519 key")]
-    NoDevice,
-    #[error("the device is banned for bad input")]
-    Banned,
-    #[error("too many connections from this address")]
-    TooManyFromIp,
 }
 
 /// The behaviour that owns all frame connections.
@@ -332,43 +320,11 @@ impl Links {
         }
     }
 
-    fn admit(&mut self, peer: &PeerId, now: Instant) -> Result<DeviceId, ConnectionDenied> {
-        let device = device_of(peer).ok_or_else(|| ConnectionDenied::new(Denied::NoDevice))?;
-        if self.offenders.is_banned(&device, now) {
-            count(&self.counters.connections_denied);
-            return Err(ConnectionDenied::new(Denied::Banned));
-        }
-        Ok(device)
-    }
-
-    fn check_ip(&mut self, remote: &Multiaddr) -> Result<(), ConnectionDenied> {
-        let from_ip = ip_of(remote).and_then(|ip| self.inbound_per_ip.get(&ip)).copied();
-        if from_ip.unwrap_or(0) >= self.limits.max_connections_per_ip {
-            count(&self.counters.connections_denied);
-            return Err(ConnectionDenied::new(Denied::TooManyFromIp));
-        }
-        Ok(())
-    }
-
-    fn new_handler(
-        &mut self,
-        id: PeerId,
-        device: DeviceId,
-        connection: ConnectionId,
-        now: Instant,
-    ) -> Handler {
-        let limits = &self.limits;
-        let peer = self.peers.entry(device).or_insert_with(|| Peer::new(id, limits, now));
-        Handler::new(peer.parts(device, connection, &self.events, &self.counters, limits))
-    }
-
     fn established(&mut self, event: &ConnectionEstablished<'_>, now: Instant) {
         let (address, outbound) = remote_of(event.endpoint);
-        if !outbound {
-            if let Some(ip) = ip_of(&address) {
-                let held = self.inbound_per_ip.entry(ip).or_default();
-                *held = held.saturating_add(1);
-            }
+        if let (false, Some(ip)) = (outbound, ip_of(&address)) {
+            let held = self.inbound_per_ip.entry(ip).or_default();
+            *held = held.saturating_add(1);
         }
         let peer = device_of(&event.peer_id).and_then(|device| self.peers.get_mut(&device));
         if let Some(peer) = peer {
@@ -378,12 +334,12 @@ impl Links {
 
     fn closed(&mut self, event: &ConnectionClosed<'_>, now: Instant) {
         let (address, outbound) = remote_of(event.endpoint);
-        if let (false, Some(ip)) = (outbound, ip_of(&address)) {
-            if let Some(held) = self.inbound_per_ip.get_mut(&ip) {
-                *held = held.saturating_sub(1);
-                if *held == 0 {
-                    self.inbound_per_ip.remove(&ip);
-                }
+        if let (false, Some(ip)) = (outbound, ip_of(&address))
+            && let Some(held) = self.inbound_per_ip.get_mut(&ip)
+        {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                self.inbound_per_ip.remove(&ip);
             }
         }
         let Some(device) = device_of(&event.peer_id) else { return };
@@ -416,92 +372,5 @@ impl Links {
             let lasted = now.saturating_duration_since(up_since);
             self.act(ToSwarm::GenerateEvent(LinkEvent::Down { device, lasted }));
         }
-    }
-}
-
-impl NetworkBehaviour for Links {
-    type ConnectionHandler = Handler;
-    type ToSwarm = LinkEvent;
-
-    fn handle_pending_inbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), ConnectionDenied> {
-        self.check_ip(remote)
-    }
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        _: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<Handler, ConnectionDenied> {
-        let now = Instant::now();
-        self.check_ip(remote)?;
-        let device = self.admit(&peer, now)?;
-        Ok(self.new_handler(peer, device, connection, now))
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        connection: ConnectionId,
-        peer: PeerId,
-        _: &Multiaddr,
-        _: Endpoint,
-        _: PortUse,
-    ) -> Result<Handler, ConnectionDenied> {
-        let now = Instant::now();
-        let device = self.admit(&peer, now)?;
-        Ok(self.new_handler(peer, device, connection, now))
-    }
-
-    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        match event {
-            FromSwarm::ConnectionEstablished(event) => self.established(&event, Instant::now()),
-            FromSwarm::ConnectionClosed(event) => self.closed(&event, Instant::now()),
-            _ => {}
-        }
-    }
-
-    fn on_connection_handler_event(
-        &mut self,
-        peer_id: PeerId,
-        id: ConnectionId,
-        news: THandlerOutEvent<Self>,
-    ) {
-        let now = Instant::now();
-        let Some(device) = device_of(&peer_id) else { return };
-        match news {
-            FromHandler::Ready => self.ready(device, id, now),
-            FromHandler::Rested => self.rested(&device, id),
-            FromHandler::PeerDone => {
-                self.read_others(&device, id);
-                self.retire(&device, id, false, now);
-            }
-            FromHandler::Drained => self.drained(&device, id),
-            FromHandler::BadStream => self.strike(device, now),
-            FromHandler::Overflow => {
-                count(&self.counters.queue_overflows);
-                self.cut(&device);
-            }
-            FromHandler::Failed(why) => {
-                tracing::debug!(%device, why, "connection closed");
-                self.close(peer_id, CloseConnection::One(id));
-            }
-        }
-    }
-
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        if let Some(action) = self.actions.pop_front() {
-            return Poll::Ready(action);
-        }
-        self.waker = Some(cx.waker().clone());
-        Poll::Pending
     }
 }
