@@ -115,10 +115,10 @@ impl Host {
 
     /// Takes on another address in place of the one it has.
     pub fn change_address(&mut self, number: u8) {
-        let old = self.network();
+        // In this order: with the first address of a network goes every other one in it.
+        self.ip(&format!("address del {} dev eth0", self.network()));
         self.number = number;
         self.ip(&format!("address add {} dev eth0", self.network()));
-        self.ip(&format!("address del {old} dev eth0"));
     }
 
     /// Lets no multicast DNS in, as behind a switch or an access point that drops it.
