@@ -24,6 +24,7 @@ mod platform {
 
     use futures::StreamExt;
     use zbus::fdo::DBusProxy;
+    use zbus::proxy::CacheProperties;
 
     /// Longest wait for an answer about the tray.
     const ANSWER: Duration = Duration::from_millis(500);
@@ -44,10 +45,15 @@ mod platform {
         fn status_notifier_host_registered(&self) -> zbus::Result<()>;
     }
 
+    /// Asks each time: what was cached says nothing of a panel that went.
+    async fn watcher(connection: &zbus::Connection) -> zbus::Result<WatcherProxy<'_>> {
+        WatcherProxy::builder(connection).cache_properties(CacheProperties::No).build().await
+    }
+
     pub(super) async fn is_there() -> bool {
         let asked = async {
             let connection = zbus::Connection::session().await?;
-            WatcherProxy::new(&connection).await?.is_status_notifier_host_registered().await
+            watcher(&connection).await?.is_status_notifier_host_registered().await
         };
         matches!(tokio::time::timeout(ANSWER, asked).await, Ok(Ok(true)))
     }
@@ -61,7 +67,7 @@ mod platform {
         let connection = zbus::Connection::session().await?;
         let bus = DBusProxy::new(&connection).await?;
         let mut owners = bus.receive_name_owner_changed_with_args(&[(0, WATCHER)]).await?;
-        let watcher = WatcherProxy::new(&connection).await?;
+        let watcher = watcher(&connection).await?;
         let mut hosts = watcher.receive_status_notifier_host_registered().await?;
         loop {
             if watcher.is_status_notifier_host_registered().await.unwrap_or(false) {

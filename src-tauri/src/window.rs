@@ -10,7 +10,7 @@ use tauri::{
     WebviewWindowBuilder,
 };
 
-use crate::shell::Shell;
+use crate::shell::{Shell, Signal};
 use crate::tray_host;
 
 /// The window's label.
@@ -57,6 +57,8 @@ pub(crate) fn close(app: &AppHandle, api: &CloseRequestApi) {
         let window = app.get_webview_window(LABEL);
         match window {
             Some(window) if to_tray && tray_host::is_there(&app).await => {
+                // The page learns of it a little later; what comes meanwhile is not seen.
+                let _ = app.state::<Shell>().signals.send(Signal::LookingAt(None)).await;
                 if let Err(error) = window.hide() {
                     tracing::warn!("the window could not be hidden: {error}");
                 }

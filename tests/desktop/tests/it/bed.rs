@@ -59,7 +59,7 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// A screen of 1280×800 and an empty session bus.
+    /// A screen of the size of the window and an empty session bus.
     pub fn make() -> Self {
         let xvfb = tool("Xvfb", "xvfb").unwrap();
         let daemon = tool("dbus-daemon", "dbus").unwrap();
@@ -78,7 +78,7 @@ impl Bed {
         rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RWXU).unwrap();
         let mut xvfb = start(
             Command::new(xvfb)
-                .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+                .args(["-displayfd", "1", "-screen", "0", "1120x740x24", "-nolisten", "tcp"])
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         );
@@ -99,7 +99,8 @@ impl Bed {
             Command::new(daemon)
                 .arg(format!("--config-file={}", file.display()))
                 .args(["--nofork", "--print-address=1"])
-                .stdout(Stdio::piped()),
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
         );
         let address = lines(bus.0.stdout.take().unwrap()).recv_timeout(DEADLINE);
         let bus_address = address.expect("dbus-daemon prints its address");
@@ -121,7 +122,7 @@ impl Bed {
             ("XDG_RUNTIME_DIR", at("run")),
             ("DISPLAY", self.display.clone().into()),
             ("DBUS_SESSION_BUS_ADDRESS", self.bus.clone().into()),
-            ("LANG", "en_US.UTF-8".into()),
+            ("LANG", "C.UTF-8".into()),
             ("GDK_BACKEND", "x11".into()),
             ("NO_AT_BRIDGE", "1".into()),
             ("GSETTINGS_BACKEND", "memory".into()),

@@ -42,7 +42,7 @@ fn desktop_first_start_and_a_message_each_way() {
     let alice = App::start(&bed, &["--no-mdns", "--listen", LOOPBACK, "--seed", &seed]);
     alice.until("document.activeElement.id === 'name'");
     alice.until_text("Bob");
-    bed.picture("first-start");
+    alice.picture(&bed, "first-start");
     alice.onboard("Alice");
 
     let conversation = acquainted(&alice, &mut bob);
@@ -56,7 +56,7 @@ fn desktop_first_start_and_a_message_each_way() {
         .filter_map(|one| one["text"].as_str())
         .collect();
     assert_eq!(texts, ["Hello Bob, 你好", "Good morning, Alice"]);
-    bed.picture("conversation");
+    alice.picture(&bed, "conversation");
 }
 
 #[test]
@@ -72,6 +72,7 @@ fn desktop_notification_and_tray_tell_of_a_message_and_lead_to_it() {
 
     screen.close();
     screen.until_shown(false);
+    alice.until("document.visibilityState === 'hidden'");
     say(&mut bob, &conversation, "Lunch at <12>?");
     let Asked::Show { id, replaces, title, body } = daemon.next() else {
         panic!("a message is shown")
@@ -93,7 +94,7 @@ fn desktop_notification_and_tray_tell_of_a_message_and_lead_to_it() {
     screen.until_shown(true);
     screen.focus();
     alice.until_text("Or at one?");
-    bed.picture("after-the-click");
+    alice.picture(&bed, "after-the-click");
     assert_eq!(daemon.next(), Asked::Close { id }, "what is on screen needs no notification");
     pictures.recv_timeout(crate::bed::DEADLINE).expect("the icon changes back");
     assert_eq!(icon.picture(), plain, "nothing is unread");
@@ -135,10 +136,10 @@ fn desktop_both_themes_and_languages() {
             assert_eq!(numbers[0] > 128.0, theme == "light", "{theme}: {colour}");
             alice.click("button.me", "Alice");
             alice.until("document.querySelector('[role=dialog]')");
-            bed.picture(&format!("settings-{language}-{theme}"));
+            alice.picture(&bed, &format!("settings-{language}-{theme}"));
             alice.type_into("[role=dialog]", "\u{e00c}");
             alice.until("!document.querySelector('[role=dialog]')");
-            bed.picture(&format!("conversation-{language}-{theme}"));
+            alice.picture(&bed, &format!("conversation-{language}-{theme}"));
         }
     }
 

@@ -84,10 +84,15 @@ impl App {
              const look = () => {{ try {{ return ({expression}) }} catch {{ return false }} }};
              const first = look();
              if (first) return done(first);
-             const watch = new MutationObserver(() => {{
+             const heard = () => {{
                const now = look();
-               if (now) {{ watch.disconnect(); done(now); }}
-             }});
+               if (!now) return;
+               watch.disconnect();
+               document.removeEventListener('visibilitychange', heard);
+               done(now);
+             }};
+             const watch = new MutationObserver(heard);
+             document.addEventListener('visibilitychange', heard);
              watch.observe(document, {{
                subtree: true, childList: true, attributes: true, characterData: true
              }});"
@@ -98,6 +103,15 @@ impl App {
     /// Waits until the page shows this text.
     pub fn until_text(&self, text: &str) {
         self.until(&format!("document.body.innerText.includes({})", json!(text)));
+    }
+
+    /// Keeps a picture of the screen, once the page has drawn what it knows.
+    pub fn picture(&self, bed: &Bed, name: &str) {
+        let script = "const done = arguments[arguments.length - 1];
+            const frame = (after) => requestAnimationFrame(after);
+            frame(() => frame(() => frame(() => done(true))));";
+        self.post("/execute/async", &json!({"script": script, "args": []}));
+        bed.picture(name);
     }
 
     /// Asks the program as the page does: `{ok}` or `{error}`.

@@ -120,7 +120,7 @@ fn desktop_says_when_another_program_has_the_profile() {
     let app = App::start(&bed, &ALONE);
     app.until_text("already open");
     assert_eq!(app.call("app.status", json!({}))["state"], "locked");
-    bed.picture("locked");
+    app.picture(&bed, "locked");
     app.click("button", "Try again");
     app.until("document.querySelector('button:not([disabled])')");
     assert_eq!(app.call("app.status", json!({}))["state"], "locked");
@@ -141,7 +141,7 @@ fn desktop_says_why_a_profile_cannot_be_opened() {
     assert_eq!(status["state"], "broken", "{status}");
     app.until_text(status["message"].as_str().unwrap());
     app.until_text(&bed.profile().display().to_string());
-    bed.picture("broken");
+    app.picture(&bed, "broken");
     assert_eq!(std::fs::read_to_string(bed.profile()).unwrap(), "no folder");
 }
 
@@ -152,7 +152,7 @@ fn desktop_asks_for_the_passphrase() {
     let app = App::start(&bed, &ALONE);
     app.type_into("input#passphrase", "wrong horse\u{e007}");
     app.until("document.querySelector('#problem').innerText !== ''");
-    bed.picture("passphrase");
+    app.picture(&bed, "passphrase");
     app.type_into("input#passphrase", "correct horse\u{e007}");
     app.until(MAIN_VIEW);
     app.until_text("Alice");

@@ -168,14 +168,16 @@ impl Panel {
 }
 
 impl Icon {
-    fn item(&self) -> Proxy<'_> {
-        let path = self.path.as_str();
-        Proxy::new(&self.connection, self.owner.as_str(), path, ITEM).unwrap()
+    fn item(&self) -> Proxy<'static> {
+        self.proxy(self.path.as_str().try_into().unwrap(), ITEM)
     }
 
-    fn menu(&self) -> Proxy<'_> {
-        let path: OwnedObjectPath = self.item().get_property("Menu").unwrap();
-        Proxy::new(&self.connection, self.owner.as_str(), path, MENU).unwrap()
+    fn menu(&self) -> Proxy<'static> {
+        self.proxy(self.item().get_property("Menu").unwrap(), MENU)
+    }
+
+    fn proxy(&self, path: OwnedObjectPath, interface: &'static str) -> Proxy<'static> {
+        Proxy::new_owned(self.connection.clone(), self.owner.clone(), path, interface).unwrap()
     }
 
     /// The bytes of the picture it shows just now.
