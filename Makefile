@@ -2,16 +2,19 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fmt icons bindings windows setup
+.PHONY: help run test e2e check bench fmt icons bindings windows setup
 
 help: ## What can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 run: ## Build the app and open it (RELEASE=1: optimised; ARGS="…": for the program)
 	@scripts/run.sh $(ARGS)
 
 test: ## Every check and every test (ONLY="clippy nextest": just these steps)
 	@scripts/test.sh $(ONLY)
+
+e2e: ## The app in a browser, real processes on whole hosts, the real window: minutes each
+	@scripts/test.sh setup ui-build ui-e2e e2e
 
 check: ## The fast inner loop: format, lints, unit tests, types
 	@scripts/test.sh --check

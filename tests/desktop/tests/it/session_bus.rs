@@ -203,7 +203,8 @@ impl Icon {
 
     /// The menu's entries: number, text, whether ticked; separators left out.
     pub fn entries(&self) -> Vec<(i32, String, bool)> {
-        let (_, root): (u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>)) =
+        type Layout = (u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>));
+        let (_, root): Layout =
             self.menu().call("GetLayout", &(0i32, -1i32, Vec::<String>::new())).unwrap();
         let entry = |child: &OwnedValue| -> Option<(i32, String, bool)> {
             let child: &Structure<'_> = child.downcast_ref().unwrap();
