@@ -32,7 +32,8 @@ impl<S: Store> Node<S> {
         if device == self.device() {
             return Ok(());
         }
-        self.sessions.insert(device, Session::default());
+        let number = self.random.number();
+        self.sessions.insert(device, Session::new(number));
         if let Some(address) = address {
             self.learn_addresses(device, vec![address])?;
         }

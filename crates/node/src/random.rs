@@ -18,6 +18,11 @@ impl Random {
         self.counter = self.counter.wrapping_add(1);
         *blake3::keyed_hash(&self.seed, &self.counter.to_be_bytes()).as_bytes()
     }
+
+    /// A fresh number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.bytes().first_chunk().copied().map_or(0, u64::from_be_bytes)
+    }
 }
 
 impl Drop for Random {

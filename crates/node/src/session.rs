@@ -8,6 +8,10 @@ use anser_proto::{AccountId, ConversationId, DeviceId};
 /// A connected device.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    /// Our number for it, said in every hello.
+    pub(crate) number: u64,
+    /// Theirs, as last heard.
+    pub(crate) heard: Option<u64>,
     /// Its account, once it said hello.
     pub(crate) account: Option<AccountId>,
     /// Whether our hello went out.
@@ -18,6 +22,23 @@ pub(crate) struct Session {
     pub(crate) links: BTreeMap<ConversationId, Link>,
     /// Bad frames; at [`MISCHIEF`] it is cut off.
     pub(crate) mischief: u32,
+}
+
+impl Session {
+    pub(crate) fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    /// Takes the number of a hello. Where it is another than before, the peer has begun anew and
+    /// knows nothing of what was said, so neither do we.
+    pub(crate) fn hear(&mut self, number: Option<u64>) {
+        let Some(number) = number else { return };
+        if self.heard.replace(number).is_some_and(|before| before != number) {
+            self.account = None;
+            self.greeted = false;
+            self.links.clear();
+        }
+    }
 }
 
 /// After how many bad frames a device is disconnected.

@@ -33,8 +33,9 @@ impl<S: Store> Node<S> {
     /// Says hello, once there is an account.
     pub(crate) fn greet(&mut self, device: DeviceId) {
         let Some(profile) = &self.profile else { return };
-        let hello =
-            Hello { version: 1, card: profile.card.clone(), addresses: self.addresses.clone() };
+        let session = self.sessions.get(&device).map(|session| session.number);
+        let (card, addresses) = (profile.card.clone(), self.addresses.clone());
+        let hello = Hello { version: 1, card, addresses, session };
         let presence = self.presence_frame();
         let Some(session) = self.sessions.get_mut(&device) else { return };
         if !std::mem::replace(&mut session.greeted, true) {
@@ -122,9 +123,13 @@ impl<S: Store> Node<S> {
         }
         self.learn_card(open, hello.card)?;
         let first = match self.sessions.get_mut(&device) {
-            Some(session) => session.account.replace(account).is_none(),
+            Some(session) => {
+                session.hear(hello.session);
+                session.account.replace(account).is_none()
+            }
             None => false,
         };
+        self.greet(device);
         self.learn_addresses(device, hello.addresses)?;
         self.dirty_people.insert(account);
         self.want_account(&account);

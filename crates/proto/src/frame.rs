@@ -27,6 +27,10 @@ pub struct Hello {
     /// Where the sending device listens.
     #[n(2)]
     pub addresses: Vec<String>,
+    /// Chosen anew by the sender whenever a connection begins for it. Another number than before
+    /// says that it has forgotten what was said: a connection may be replaced on one side only.
+    #[n(3)]
+    pub session: Option<u64>,
 }
 
 /// The state of one conversation in sixteen bytes.

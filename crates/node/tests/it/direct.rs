@@ -81,3 +81,17 @@ fn edits_deletes_and_reactions_show_on_both_sides() {
     let foreign = network.call(1, "message.edit", json!({"message": one, "text": "no"}));
     assert_eq!(foreign.unwrap_err().code, anser_api::ErrorCode::Forbidden);
 }
+
+#[test]
+fn a_connection_replaced_on_one_side_only_is_a_new_beginning_for_both() {
+    let (mut network, conversation) = pair();
+    network.send(0, &conversation, "one");
+    for (one, other) in [(0, 1), (1, 0)] {
+        network.reconnect_one_side(one, other);
+        network.send(0, &conversation, "from the first");
+        network.send(1, &conversation, "from the second");
+    }
+    network.pass(3_000);
+    assert_eq!(network.texts(0, &conversation).len(), 5);
+    assert_eq!(network.texts(1, &conversation), network.texts(0, &conversation));
+}

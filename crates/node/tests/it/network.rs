@@ -86,6 +86,14 @@ impl Network {
         copy
     }
 
+    /// One side's connection is replaced by another; the other side notices nothing.
+    pub fn reconnect_one_side(&mut self, one: usize, other: usize) {
+        let device = self.device(other);
+        self.input(one, Input::Disconnected { device });
+        self.input(one, Input::Connected { device, address: None });
+        self.settle();
+    }
+
     fn input(&mut self, index: usize, input: Input) {
         self.nodes[index].handle(input, self.now);
     }

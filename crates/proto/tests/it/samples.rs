@@ -122,7 +122,11 @@ pub fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let seen = vec![Seen { device: other, seq: 4 }];
     let fork = event(Kind::Message, codec::encode(&Content::default()));
     let frames: Vec<(&'static str, Frame)> = vec![
-        ("hello", Hello { version: 1, card: card(), addresses: addresses().addresses }.into()),
+        (
+            "hello",
+            Hello { version: 1, card: card(), addresses: addresses().addresses, session: Some(7) }
+                .into(),
+        ),
         (
             "digests",
             Digests {
