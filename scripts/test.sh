@@ -6,7 +6,7 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-STEPS=(setup fmt tidy deny ui-check ui-test ui-build clippy bindings wasm build nextest)
+STEPS=(setup fmt tidy deny ui-check ui-test ui-build clippy bindings wasm ui-e2e build nextest)
 TARGET=${CARGO_TARGET_DIR:-target}
 LOG=$TARGET/test/nextest.log
 
@@ -26,13 +26,16 @@ step_wasm() { scripts/wasm.sh; }
 step_build() { cargo build --locked --workspace --bins; }
 step_nextest() {
     mkdir -p "$(dirname "$LOG")"
-    cargo nextest run --locked --workspace --profile ci 2>&1 | tee "$LOG"
+    # The step before built it; the tests need not build it again.
+    ANSER_BIN=$(realpath "$TARGET")/debug/anser \
+        cargo nextest run --locked --workspace --profile ci 2>&1 | tee "$LOG"
 }
 
-# Real processes on whole hosts made of network namespaces, and the real window. Minutes each.
+# Real processes on whole hosts made of network namespaces, and the real window.
 step_e2e() {
     cargo build --locked --workspace --bins
-    cargo nextest run --locked --profile ci --ignore-default-filter -E 'package(/^anser-e2e/)'
+    ANSER_BIN=$(realpath "$TARGET")/debug/anser cargo nextest run --locked --profile ci \
+        -E 'package(/^anser-e2e/)'
 }
 
 # The fast inner loop: nothing that starts a browser, a network or a second program.

@@ -1,8 +1,13 @@
 //! Dialing: by plan, by seed, by hand.
 //!
-//! TCP or QUIC? See [`PREFERRED`]: the preferred transport's addresses are dialed first, all at
-//! once, and the other's only after a head start or a failure, so that two transports seldom race
-//! to two connections.
+//! The preferred transport's addresses are dialed first, all at once, and the other's only after a
+//! head start or a failure, so that two transports seldom race to two connections.
+//!
+//! TCP or QUIC? Between two processes on loopback (`examples/frame_bench.rs`, two busy cores) the
+//! median round trip of a 300-byte frame was 202 and 249 µs by TCP, 189 and 525 µs by QUIC, and
+//! one way passed 423,000 and 459,000 frames a second by TCP, 447,000 and 263,000 by QUIC. TCP is
+//! the steadier of the two, refuses at once where nobody listens instead of staying silent for
+//! five seconds, and crosses firewalls that drop UDP; so it goes first.
 
 use std::time::Instant;
 

@@ -247,6 +247,9 @@ impl Responder {
             let answer =
                 self.segments.get(&ip).filter(|_| tell).and_then(|s| self.announcement(s, TTL_S));
             let Some(segment) = self.segments.get_mut(&ip) else { continue };
+            if tell && answer.is_none() {
+                segment.hold_tongue();
+            }
             for bytes in [packet::question().filter(|_| ask), answer].into_iter().flatten() {
                 segment.send(&bytes);
             }

@@ -173,6 +173,13 @@ impl Segment {
         true
     }
 
+    /// There was nothing to announce, so nothing needs to keep its distance from it.
+    pub(crate) fn hold_tongue(&mut self) {
+        self.told = 0;
+        self.last_told = None;
+        self.tell_at = None;
+    }
+
     pub(crate) fn note_heard(&mut self, now: Instant) {
         self.heard = self.heard.saturating_add(1);
         self.last_heard = Some(now);
