@@ -106,6 +106,15 @@ pub struct AuthorityEvent {
     pub deed: Deed,
 }
 
+impl AuthorityEvent {
+    /// Whether it lies beyond what counts of its device. The founding never does: the group's name
+    /// is its hash, so nobody can have made another, and without it there is no group.
+    pub(crate) fn is_over(&self, limits: &BTreeMap<DeviceId, u64>) -> bool {
+        !matches!(self.deed, Deed::Found { .. })
+            && limits.get(&self.at.device).is_some_and(|limit| self.at.seq > *limit)
+    }
+}
+
 /// All membership events of a group, and what they add up to.
 #[derive(Clone, Debug, Default)]
 pub struct Authority {
@@ -198,12 +207,9 @@ impl Authority {
     /// Must not depend on events beyond a limit, which not everybody holds.
     fn know_accounts(&mut self) {
         self.ever.clear();
-        let is_over = |e: &AuthorityEvent| {
-            self.limits.get(&e.at.device).is_some_and(|limit| e.at.seq > *limit)
-        };
         loop {
             let before = self.ever.len();
-            for event in self.events.iter().filter(|e| !is_over(e)) {
+            for event in self.events.iter().filter(|e| !e.is_over(&self.limits)) {
                 let founds = matches!(event.deed, Deed::Found { .. });
                 if founds || self.ever.contains(&event.author) {
                     self.ever.insert(event.author);

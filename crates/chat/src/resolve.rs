@@ -44,14 +44,12 @@ pub(crate) fn effective(events: &[AuthorityEvent], limits: &BTreeMap<DeviceId, u
 
 /// Which of `events` have no effect whatever the others do.
 fn never(events: &[AuthorityEvent], limits: &BTreeMap<DeviceId, u64>) -> Vec<bool> {
-    let is_over =
-        |e: &AuthorityEvent| limits.get(&e.at.device).is_some_and(|limit| e.at.seq > *limit);
     // Else a removed admin, having seen the removal, could date an event before it.
     let saw_later = |index: usize, e: &AuthorityEvent| {
         let later = events.iter().skip(index.saturating_add(1));
-        later.filter(|l| !is_over(l)).any(|l| e.past.contains(&l.at.device, l.at.seq))
+        later.filter(|l| !l.is_over(limits)).any(|l| e.past.contains(&l.at.device, l.at.seq))
     };
-    events.iter().enumerate().map(|(index, e)| is_over(e) || saw_later(index, e)).collect()
+    events.iter().enumerate().map(|(index, e)| e.is_over(limits) || saw_later(index, e)).collect()
 }
 
 fn without(void: &[bool], victims: &[usize]) -> Vec<bool> {

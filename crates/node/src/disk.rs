@@ -2,7 +2,7 @@
 
 use anser_proto::codec;
 use anser_proto::minicbor::{Decode, Encode};
-use anser_proto::{EventId, codec::DecodeError};
+use anser_proto::{ConversationId, EventId, codec::DecodeError};
 use anser_store::{Batch, Order, Store, StoreError, Table};
 
 use crate::records::{self, EventRecord, PlaceRecord, ReferenceRecord};
@@ -66,32 +66,37 @@ pub(crate) fn event<S: Store>(
     read(store, Table::Events, &records::key_event(conversation, device, seq))
 }
 
-/// What was said of a message, in display order of the sayings; at most 1,000.
+/// What was said in `conversation` of one of its messages, in display order, with the keys.
 pub(crate) fn references<S: Store>(
     store: &S,
+    conversation: &ConversationId,
     target: &EventId,
-) -> Result<Vec<ReferenceRecord>, StoreError> {
-    let prefix = store.tag("reference", &target.0);
-    let upper = records::after(&prefix);
-    let found =
-        store.scan(Table::References, &prefix, upper.as_deref(), Order::Ascending, 1_000)?;
-    let mut references: Vec<ReferenceRecord> = found
-        .into_iter()
-        .map(|(_, bytes)| codec::decode(&bytes).map_err(damaged))
-        .collect::<Result<_, _>>()?;
-    references.sort_by_key(|reference| reference.at);
+) -> Result<Vec<(Vec<u8>, ReferenceRecord)>, StoreError> {
+    let prefix = reference_prefix(store, conversation, target);
+    let mut references: Vec<(_, ReferenceRecord)> = all(store, Table::References, &prefix)?;
+    references.sort_by_key(|(_, reference)| reference.at);
     Ok(references)
 }
 
 /// The key of a saying about `target`.
 pub(crate) fn reference_key<S: Store>(
     store: &S,
+    conversation: &ConversationId,
     target: &EventId,
     lamport: u64,
     device: u32,
 ) -> Vec<u8> {
-    let mut key = store.tag("reference", &target.0).to_vec();
+    let mut key = reference_prefix(store, conversation, target).to_vec();
     key.extend_from_slice(&lamport.to_be_bytes());
     key.extend_from_slice(&device.to_be_bytes());
     key
+}
+
+/// What is said elsewhere of a message is nothing to it: the conversation is part of the key.
+fn reference_prefix<S: Store>(
+    store: &S,
+    conversation: &ConversationId,
+    target: &EventId,
+) -> [u8; 16] {
+    store.tag("reference", &[conversation.0, target.0].concat())
 }

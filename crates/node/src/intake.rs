@@ -192,6 +192,11 @@ impl<S: Store> Node<S> {
         let certified = event.certificate.as_ref().map(|c| c.account);
         let Some(account) = known.or(certified) else { return Ok(()) };
         room.chat.admit(&event, account);
+        if known.is_none()
+            && let Some(seq) = self.directory.cut(&account, &device, &id)
+        {
+            room.chat.revoke(device, seq);
+        }
         let (number, kind) = (room.number, event.kind());
         let line = key_line(number, event.header.lamport, device_number);
 
@@ -225,8 +230,8 @@ impl<S: Store> Node<S> {
                     text: content.as_ref().and_then(|c| c.text.clone()),
                     on: content.as_ref().and_then(|c| c.on),
                 };
-                let key =
-                    disk::reference_key(&self.store, &target, event.header.lamport, device_number);
+                let lamport = event.header.lamport;
+                let key = disk::reference_key(&self.store, &id, &target, lamport, device_number);
                 disk::put(&mut batch, Table::References, &key, &reference);
             }
             (Kind::Edit | Kind::Delete | Kind::Reaction | Kind::Pin, None) => {}
@@ -252,8 +257,10 @@ impl<S: Store> Node<S> {
         if foreign {
             self.after(300, Timer::Receipt(id));
         }
-        if let (Kind::Delete, Some(target)) = (kind, target) {
-            self.forget_body(&target, account)?;
+        if let (Kind::Delete | Kind::Edit, Some(target)) = (kind, target)
+            && (kind == Kind::Delete || self.is_taken_back(&id, &target, account)?)
+        {
+            self.forget_words(id, &target, account)?;
         }
         self.dirty_rooms.insert(id);
         if changed_authority {
@@ -290,30 +297,67 @@ impl<S: Store> Node<S> {
         Ok(())
     }
 
-    /// The text of a message its writer took back is not kept.
-    fn forget_body(&mut self, target: &EventId, by: AccountId) -> Result<(), StoreError> {
-        let Some(place) = disk::place(&self.store, target)? else { return Ok(()) };
-        let Some(mut record) =
-            disk::event(&self.store, place.conversation, place.device, place.seq)?
-        else {
+    /// The words of a message that its writer took back are not kept: neither its own nor those
+    /// of the writer's edits, whichever came first.
+    fn forget_words(
+        &mut self,
+        id: ConversationId,
+        target: &EventId,
+        by: AccountId,
+    ) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let mut batch = Batch::new();
+        let place = disk::place(&self.store, target)?.filter(|p| p.conversation == room.number);
+        if let Some(place) = place {
+            let device = self.numbers.by_number.get(place.device as usize);
+            let author = device.and_then(|device| room.chat.log(device)).map(|log| log.account);
+            if author == Some(by) {
+                self.drop_body(&mut batch, place, Kind::Message)?;
+            }
+        }
+        for (key, mut said) in disk::references(&self.store, &id, target)? {
+            if Kind::from(said.kind) != Kind::Edit || said.account != by || said.text.is_none() {
+                continue;
+            }
+            if let Some(device) = self.numbers.devices.get(&said.at.device).copied() {
+                let place = PlaceRecord { conversation: room.number, device, seq: said.at.seq };
+                self.drop_body(&mut batch, place, Kind::Edit)?;
+            }
+            said.text = None;
+            disk::put(&mut batch, Table::References, &key, &said);
+        }
+        self.commit(batch)
+    }
+
+    /// Drops the body of an event, if it is of this kind.
+    fn drop_body(
+        &self,
+        batch: &mut Batch,
+        place: PlaceRecord,
+        kind: Kind,
+    ) -> Result<(), StoreError> {
+        let PlaceRecord { conversation, device, seq } = place;
+        let Some(mut record) = disk::event(&self.store, conversation, device, seq)? else {
             return Ok(());
         };
-        let device = self.numbers.by_number.get(place.device as usize);
-        let author = self
-            .room_by_number(place.conversation)
-            .and_then(|room| room.chat.log(device?))
-            .map(|log| log.account);
-        let kind = codec::decode::<anser_proto::Header>(&record.wire.header)
-            .map(|h| Kind::from(h.kind))
-            .map_err(disk::damaged)?;
-        if author != Some(by) || kind != Kind::Message {
-            return Ok(());
+        let header: anser_proto::Header =
+            codec::decode(&record.wire.header).map_err(disk::damaged)?;
+        if Kind::from(header.kind) == kind {
+            record.wire.body = None;
+            disk::put(batch, Table::Events, &key_event(conversation, device, seq), &record);
         }
-        record.wire.body = None;
-        let mut batch = Batch::new();
-        let key = key_event(place.conversation, place.device, place.seq);
-        disk::put(&mut batch, Table::Events, &key, &record);
-        self.commit(batch)
+        Ok(())
+    }
+
+    /// Whether `by` took back what they said with `target`.
+    pub(crate) fn is_taken_back(
+        &self,
+        id: &ConversationId,
+        target: &EventId,
+        by: AccountId,
+    ) -> Result<bool, StoreError> {
+        let said = disk::references(&self.store, id, target)?;
+        Ok(said.iter().any(|(_, s)| Kind::from(s.kind) == Kind::Delete && s.account == by))
     }
 
     /// Membership changed: links, wishes for connections and what shows may change with it.

@@ -63,7 +63,11 @@ impl<S: Store> Node<S> {
         }
         self.learn_addresses(device, addresses.clone())?;
         let known = self.devices.entry(device).or_default();
-        known.via.insert(via);
+        // A device that is connected tells its own addresses; that is no other way to it, but may be
+        // the only thing known of one that came by itself.
+        if via != Via::Exchange || known.via.is_empty() {
+            known.via.insert(via);
+        }
         known.on_lan |= via == Via::Mdns;
         match self.directory.account_of(&device) {
             Some(account) if self.directory.card(&account).is_some() => {

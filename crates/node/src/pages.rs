@@ -10,7 +10,7 @@ use anser_proto::{
 use anser_store::{Store, StoreError};
 
 use crate::disk;
-use crate::node::Node;
+use crate::node::{Node, Room};
 use crate::session::Link;
 
 /// One page.
@@ -54,40 +54,46 @@ impl<S: Store> Node<S> {
         }
         let mut page = Page { events: vec![], sent: BTreeMap::new(), ended: BTreeSet::new() };
         let mut size = 0_usize;
-        while let Some(Reverse(next)) = heap.pop() {
+        while let Some(Reverse(mut next)) = heap.pop() {
             if next.lamport > until {
                 page.ended.insert(next.device);
                 continue;
             }
-            let mut wire = next.wire;
             let group = room.chat.shape() == Shape::Group;
             if group && next.lamport < from && !next.kind.is_authority() {
-                wire.body = None;
-            } else if wire.body.is_none() && !self.was_taken_back(&wire)? {
+                next.wire.body = None;
+            } else if next.wire.body.is_none() && !self.was_taken_back(room, &next)? {
                 // Withheld from this account, but not from theirs: another member has it.
                 page.ended.insert(next.device);
                 continue;
             }
+            let Next { wire, device, seq, .. } = next;
             let bytes = wire.header.len().saturating_add(wire.body.as_ref().map_or(0, |b| b.len()));
             size = size.saturating_add(bytes).saturating_add(96);
             page.events.push(wire);
-            page.sent.insert(next.device, next.seq);
+            page.sent.insert(device, seq);
             if size >= limits::PAGE_BYTES || page.events.len() >= limits::PAGE_EVENTS {
                 break;
             }
-            let following = next.seq.saturating_add(1);
-            if following <= until_seq(&next.device) {
-                self.peek(room.number, next.device, following, &mut heap)?;
+            let following = seq.saturating_add(1);
+            if following <= until_seq(&device) {
+                self.peek(room.number, device, following, &mut heap)?;
             }
         }
         Ok(Some(page))
     }
 
-    /// Whether an event has no body because its writer took it back.
-    fn was_taken_back(&self, wire: &WireEvent) -> Result<bool, StoreError> {
-        let id = EventId(*blake3::hash(&wire.header).as_bytes());
-        let said = disk::references(&self.store, &id)?;
-        Ok(said.iter().any(|said| Kind::from(said.kind) == Kind::Delete))
+    /// Whether an event has no body because its writer took it back: a message of which that is
+    /// said, or an edit that this account could have had with its body.
+    fn was_taken_back(&self, room: &Room, next: &Next) -> Result<bool, StoreError> {
+        if next.kind == Kind::Edit {
+            let window = self.own_account().and_then(|own| room.chat.window(&own));
+            return Ok(window.is_some_and(|(from, _)| next.lamport >= from));
+        }
+        let log = room.chat.log(&next.device);
+        let Some(author) = log.map(|log| log.account) else { return Ok(false) };
+        let id = EventId(*blake3::hash(&next.wire.header).as_bytes());
+        self.is_taken_back(&room.record.id, &id, author)
     }
 
     fn peek(

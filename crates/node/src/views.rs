@@ -277,7 +277,7 @@ impl<S: Store> Node<S> {
     ) -> Result<(), StoreError> {
         view.text = content.and_then(|c| c.text.clone()).unwrap_or_default();
         let mut reactions: Vec<(String, Vec<AccountId>)> = Vec::new();
-        for said in disk::references(&self.store, &event.id)? {
+        for (_, said) in disk::references(&self.store, &room.record.id, &event.id)? {
             let (device, seq) = (&said.at.device, said.at.seq);
             let kind = Kind::from(said.kind);
             // One may take back one's words even when nothing else one says counts any more: the

@@ -180,3 +180,17 @@ fn in_a_ring_of_removals_the_strongest_stands() {
     let strongest = (4..7).min_by_key(|index| ring.acts[*index].id.0).unwrap();
     assert!(ring.authority.has_effect(&ring.acts[strongest].at), "{}", ring.describe());
 }
+
+#[test]
+fn a_group_outlives_the_revoked_device_that_founded_it() {
+    let roles = vec![Owner, Member];
+    let universe = Universe { roles, strangers: 1, events: 2, alphabet: removals, honest: true };
+    let beginning = universe.beginning();
+    let everything = (1 << beginning.events.len()) - 1;
+    let mut authority = beginning.with(0, everything, Deed::Add(vec![account(2)])).authority;
+    // The device that revokes it may never have heard of the group.
+    authority.limit(device(0), 0);
+    assert!(authority.current().contains(&account(0)) && authority.current().contains(&account(1)));
+    assert!(!authority.current().contains(&account(2)), "what came later does not count");
+    assert!(authority.ever(&account(1)));
+}

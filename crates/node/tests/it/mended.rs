@@ -1,5 +1,6 @@
 //! What simulated networks found, each in its smallest form.
 
+use anser_store::{Order, Store, Table};
 use serde_json::json;
 
 use crate::group::group;
@@ -83,4 +84,44 @@ fn a_removed_members_late_deletion_is_the_same_everywhere() {
         let shown = network.call(index, "message.get", json!({"message": message})).unwrap();
         assert_eq!((&shown["deleted"], &shown["text"]), (&json!(true), &json!("")), "{index}");
     }
+}
+
+#[test]
+fn of_a_message_taken_back_no_word_is_kept_nor_of_its_edits() {
+    let (mut network, conversation) = group(3);
+    network.disconnect(0, 2);
+    network.disconnect(1, 2);
+    let message = network.send(0, &conversation, "first-words");
+    let edit = json!({"message": message, "text": "second-words"});
+    network.call(0, "message.edit", edit).unwrap();
+    network.pass(2_000);
+    assert!(holds(&mut network, 1, "second-words"), "the check finds what is there");
+    network.restart(1, None);
+    network.connect(0, 1);
+    network.call(0, "message.delete", json!({"message": message})).unwrap();
+    network.send(0, &conversation, "and on");
+    network.pass(2_000);
+    network.disconnect(0, 1);
+    // The absent gets it without the words, and what came after it, from the second.
+    network.connect(1, 2);
+    network.pass(5_000);
+    network.restart(1, None);
+    network.restart(2, None);
+    network.disconnect(1, 2);
+    network.restart(0, None);
+    for index in 0..3 {
+        assert_eq!(network.texts(index, &conversation), ["", "and on"], "{index}");
+        for words in ["first-words", "second-words"] {
+            assert!(!holds(&mut network, index, words), "{words} on the disk of {index}");
+        }
+    }
+}
+
+/// Whether a text lies anywhere on a node's disk.
+fn holds(network: &mut Network, index: usize, text: &str) -> bool {
+    let store = network.copy_store(index);
+    Table::ALL.iter().any(|table| {
+        let entries = store.scan(*table, &[], None, Order::Ascending, usize::MAX).unwrap();
+        entries.iter().any(|(_, v)| v.windows(text.len()).any(|part| part == text.as_bytes()))
+    })
 }

@@ -42,7 +42,8 @@ pub const FORMAT_VERSION: u32 = 1;
 const MIGRATIONS: [Migration; FORMAT_VERSION as usize - 1] = [];
 type Migration = fn(&Database, &Sealer) -> Result<(), OpenError>;
 
-/// Unflushed writes above this are flushed by `write` itself, to bound memory.
+/// Unflushed writes above this are flushed by `write` itself, to bound memory. Beyond it memory grows only
+/// while flushing fails: whoever owns the store stops writing when a flush tells so.
 const UNFLUSHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A key of no table, under which a complete database holds a value sealed with its own key.
@@ -221,7 +222,11 @@ impl Store for SledStore {
 
     fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
         self.unflushed.apply(batch);
-        if self.unflushed.bytes() > UNFLUSHED_BYTES { self.flush() } else { Ok(()) }
+        if self.unflushed.bytes() > UNFLUSHED_BYTES && !self.flush_failed {
+            // The batch is taken whatever happens here; what stands in the way, the next flush says.
+            let _ = self.flush();
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
