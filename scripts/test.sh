@@ -6,7 +6,7 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-STEPS=(setup fmt tidy deny ui-check ui-test ui-build clippy bindings wasm ui-e2e build nextest)
+STEPS=(setup fmt tidy deny ui-check ui-test ui-build clippy bindings wasm fuzz ui-e2e build nextest)
 TARGET=${CARGO_TARGET_DIR:-target}
 LOG=$TARGET/test/nextest.log
 
@@ -22,6 +22,7 @@ step_ui-e2e() { (cd ui && CI=true npm run --silent e2e); }
 step_clippy() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 step_bindings() { cargo xtask bindings --check; }
 step_wasm() { scripts/wasm.sh; }
+step_fuzz() { scripts/fuzz.sh 10; }
 # The programs themselves: the end-to-end tests start them.
 step_build() { cargo build --locked --workspace --bins; }
 step_nextest() {

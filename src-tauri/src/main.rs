@@ -27,6 +27,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// docs/adr/0007
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     render::choose();
     let paint = paint::FirstPaint::new();

@@ -148,6 +148,10 @@ test('500 people are a short list to the page, and arrows reach the last', async
   await rows.first().getByRole('button').focus();
   await page.keyboard.press('End');
   await expect(page.locator('[aria-posinset="500"] button')).toBeFocused();
+  // Whose conversation is open can be seen in either list.
+  await page.keyboard.press('Enter');
+  await expect(composer(page)).toBeVisible();
+  await expect(page.locator('[aria-posinset="500"] button')).toHaveAttribute('aria-current', 'true');
 });
 
 test('archiving can be taken back', async ({ page }) => {

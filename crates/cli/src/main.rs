@@ -6,7 +6,8 @@
 //! # Dependencies beside the workspace's
 //! `interprocess` gives the local socket (a named pipe on Windows), `rpassword` asks for a
 //! passphrase unseen, `hyper` and `tokio-tungstenite` serve the app's pages and their WebSocket on
-//! the loopback, `rust-embed` and `mime_guess` carry these pages inside the program.
+//! the loopback, `rust-embed` and `mime_guess` carry these pages inside the program, `tikv-jemallocator`
+//! allocates (docs/adr/0007).
 
 mod call;
 mod chat;
@@ -31,6 +32,11 @@ use tracing_subscriber::EnvFilter;
 
 use failure::Failure;
 use options::{Options, Verb};
+
+/// docs/adr/0007
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let options = Options::parse();

@@ -18,6 +18,8 @@ use crate::outlet::{Answer, Link, Outlet};
 const BURST: usize = 512;
 /// How long to wait before a failing store is tried again by itself.
 const RETRY_MS: u64 = 2_000;
+/// How long nothing must have come before the store may rest.
+const QUIET_MS: u64 = 2_000;
 /// Devices of whom it is remembered why they could not be reached.
 const REASONS: usize = 256;
 
@@ -61,6 +63,8 @@ pub(crate) struct Actor<S: Store, L> {
     /// Whether the disk has room, as far as the system tells.
     has_room: Box<dyn Fn() -> bool>,
     retry_ms: Option<u64>,
+    /// When the store may rest if nothing comes before.
+    rest_ms: Option<u64>,
 }
 
 impl<S: Store, L: Link> Actor<S, L> {
@@ -81,6 +85,7 @@ impl<S: Store, L: Link> Actor<S, L> {
             stop: None,
             has_room,
             retry_ms: None,
+            rest_ms: None,
         }
     }
 
@@ -127,16 +132,13 @@ impl<S: Store, L: Link> Actor<S, L> {
     }
 
     fn deadline(&self) -> Option<std::time::Instant> {
-        let node = self.node.poll_timeout();
-        let soonest = match (node, self.retry_ms) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        soonest.and_then(|mono_ms| self.clock.moment(mono_ms))
+        let moments = [self.node.poll_timeout(), self.retry_ms, self.rest_ms];
+        moments.into_iter().flatten().min().and_then(|mono_ms| self.clock.moment(mono_ms))
     }
 
     /// One burst: handle, flush once, emit.
     fn turn(&mut self, burst: Vec<Work>) {
+        let quiet = burst.is_empty();
         if self.outlet.failing() {
             // There may be room again; then this burst is as any other.
             let flushed = self.flush();
@@ -153,7 +155,12 @@ impl<S: Store, L: Link> Actor<S, L> {
         if self.node.poll_timeout().is_some_and(|at_ms| at_ms <= now.mono_ms) {
             self.node.handle_timeout(now);
         }
-        let flushed = self.flush();
+        let due = quiet && self.rest_ms.is_some_and(|at_ms| at_ms <= now.mono_ms);
+        let flushed = if due { self.node.rest().and_then(|()| self.flush()) } else { self.flush() };
+        if due || !quiet {
+            let wants = flushed.is_ok() && self.node.wants_rest();
+            self.rest_ms = wants.then(|| now.mono_ms.saturating_add(QUIET_MS));
+        }
         self.retry_ms = flushed.is_err().then(|| now.mono_ms.saturating_add(RETRY_MS));
         self.outlet.flushed(flushed);
         while let Some(output) = self.node.poll_output() {

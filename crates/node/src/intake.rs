@@ -60,7 +60,7 @@ impl<S: Store> Node<S> {
                 if let Some(certificate) = &event.certificate {
                     self.directory.learn(certificate);
                 }
-                self.admit(id, event)?;
+                self.admit(id, &event)?;
                 Ok(Taken { device, lacking: false })
             }
             Verdict::Held => {
@@ -179,7 +179,7 @@ impl<S: Store> Node<S> {
     }
 
     /// Stores an event that was judged new, takes it in and shows it.
-    pub(crate) fn admit(&mut self, id: ConversationId, event: Event) -> Result<(), StoreError> {
+    pub(crate) fn admit(&mut self, id: ConversationId, event: &Event) -> Result<(), StoreError> {
         let device = event.header.device;
         let mut batch = Batch::new();
         let device_number = match self.numbers.devices.get(&device) {
@@ -191,7 +191,7 @@ impl<S: Store> Node<S> {
         let known = room.chat.log(&device).map(|log| log.account);
         let certified = event.certificate.as_ref().map(|c| c.account);
         let Some(account) = known.or(certified) else { return Ok(()) };
-        room.chat.admit(&event, account);
+        room.chat.admit(event, account);
         if known.is_none()
             && let Some(seq) = self.directory.cut(&account, &device, &id)
         {
@@ -264,33 +264,26 @@ impl<S: Store> Node<S> {
         }
         self.dirty_rooms.insert(id);
         if changed_authority {
-            self.authority_changed(id, &event)?;
+            self.authority_changed(id, event)?;
         }
         if shows || kind == Kind::Delete {
-            self.show(&event, target)?;
+            self.show(event, target)?;
         }
         Ok(())
     }
 
     /// Tells the shell of an event that shows.
     fn show(&mut self, event: &Event, target: Option<EventId>) -> Result<(), StoreError> {
-        let about = match event.kind() {
-            Kind::Edit | Kind::Delete | Kind::Reaction | Kind::Pin => target,
-            _ => None,
-        };
-        if let Some(target) = about {
+        if matches!(event.kind(), Kind::Edit | Kind::Delete | Kind::Reaction | Kind::Pin) {
+            let Some(target) = target else { return Ok(()) };
             if let Some(message) = self.message_view(&target)? {
                 self.emit(EventBody::MessageChanged { message: Box::new(message) });
             }
             return Ok(());
         }
-        let hidden = self
-            .rooms
-            .get(&event.conversation)
-            .is_none_or(|room| !self.own_account().is_some_and(|own| room.chat.was_member(&own)));
-        if !hidden
-            && !matches!(event.kind(), Kind::Edit | Kind::Delete | Kind::Reaction | Kind::Pin)
-            && let Some(message) = self.message_view(&event.id)?
+        let Some(room) = self.rooms.get(&event.conversation) else { return Ok(()) };
+        if self.own_account().is_some_and(|own| room.chat.was_member(&own))
+            && let Some(message) = self.event_view(room, event, self.now.wall_ms)?
         {
             self.emit(EventBody::MessageAdded { message: Box::new(message) });
         }

@@ -33,8 +33,11 @@ impl<S: Store> Node<S> {
             .transpose()
             .map_err(|_| ApiError::not_found("message to reply to"))?;
         let body = Content { text: Some(text), reply_to, ..Content::default() };
-        let message = self.write(id, Kind::Message, codec::encode(&body))?;
-        Ok(Reply::MessageSend(self.message_or_missing(&message)?))
+        let event = self.write(id, Kind::Message, codec::encode(&body))?;
+        let room = self.rooms.get(&id).ok_or_else(|| ApiError::not_found("conversation"))?;
+        let view = self.event_view(room, &event, self.now.wall_ms);
+        let view = view.map_err(|error| self.fail_command(error))?;
+        Ok(Reply::MessageSend(Box::new(view.ok_or_else(|| ApiError::not_found("message"))?)))
     }
 
     /// A conversation one may write to now. Writing to a request accepts it.

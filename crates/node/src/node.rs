@@ -91,6 +91,8 @@ pub(crate) enum Timer {
     Gossip(ConversationId),
     /// Ask again for what is missing.
     Ask(ConversationId, DeviceId),
+    /// Look whether what was sent was acknowledged.
+    Lost(ConversationId, DeviceId),
     /// Nobody types for ever.
     Typing(ConversationId, AccountId),
     /// A stranger did not say hello in time.
@@ -196,6 +198,10 @@ impl<S: Store> Node<S> {
                     self.ask(conversation, device, false);
                     Ok(())
                 }
+                Timer::Lost(conversation, device) => {
+                    self.look_for_lost(conversation, device);
+                    Ok(())
+                }
                 Timer::Typing(conversation, account) => {
                     self.typing_ended(conversation, account);
                     Ok(())
@@ -226,6 +232,19 @@ impl<S: Store> Node<S> {
         }
         self.store.flush()?;
         self.announce()
+    }
+
+    /// Whether [`Node::rest`] has something to do.
+    pub fn wants_rest(&self) -> bool {
+        self.failed.is_none() && self.store.wants_rest()
+    }
+
+    /// Upkeep of the store for a moment when nobody waits; see [`Store::rest`].
+    ///
+    /// # Errors
+    /// As [`Node::flush`].
+    pub fn rest(&mut self) -> Result<(), StoreError> {
+        self.store.rest()
     }
 
     /// The next thing to do for this node.

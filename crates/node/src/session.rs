@@ -1,6 +1,6 @@
 //! What is known of a connected device while it is connected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anser_api::model::PresenceState;
 use anser_proto::{AccountId, ConversationId, DeviceId};
@@ -54,14 +54,51 @@ pub(crate) struct Link {
     /// How far to send other devices' logs: as far as we held them when they said what they hold.
     /// One's own log is always sent; others' authors send theirs, and gossip finds what is missing.
     pub(crate) targets: BTreeMap<DeviceId, u64>,
-    /// `Events` frames sent and not yet acknowledged.
-    pub(crate) outstanding: u32,
+    /// `Events` frames under way, in the order in which their acknowledgements will come.
+    pub(crate) under_way: VecDeque<Sent>,
     /// Logs they did not take further; nothing more is sent until they say what they hold.
     pub(crate) stalled: BTreeSet<DeviceId>,
     /// When our vector was last sent, on the monotonic clock.
     pub(crate) asked_ms: Option<u64>,
 }
 
+/// An `Events` frame that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// How far each log goes with it.
+    pub(crate) up_to: BTreeMap<DeviceId, u64>,
+    /// When, on the monotonic clock.
+    pub(crate) at_ms: u64,
+}
+
+impl Link {
+    /// Takes what they say they hold. What is under way to them they could not know of; it is not
+    /// sent again, unless it has been so long that it must be lost.
+    pub(crate) fn they_hold(&mut self, held: BTreeMap<DeviceId, u64>, now_ms: u64) {
+        let lacks = |sent: &Sent| {
+            sent.up_to.iter().any(|(device, seq)| held.get(device).is_none_or(|has| has < seq))
+        };
+        self.under_way.retain(|sent| lacks(sent) && now_ms < sent.at_ms.saturating_add(LOST_MS));
+        self.synced = true;
+        self.stalled.clear();
+        self.known = held;
+        for (device, seq) in self.under_way.iter().flat_map(|sent| &sent.up_to) {
+            let known = self.known.entry(*device).or_default();
+            *known = (*known).max(*seq);
+        }
+    }
+
+    /// Gives up what has been under way for too long; whether there was any.
+    pub(crate) fn give_up(&mut self, now_ms: u64) -> bool {
+        let before = self.under_way.len();
+        self.under_way.retain(|sent| now_ms < sent.at_ms.saturating_add(LOST_MS));
+        self.under_way.len() < before
+    }
+}
+
+/// After which time without acknowledgement a frame counts as lost.
+pub(crate) const LOST_MS: u64 = 5_000;
+
 /// Most `Events` frames under way to one device in one conversation. More than one hides the
 /// round trip; few let events gather into larger pages when there are many.
-pub(crate) const WINDOW: u32 = 4;
+pub(crate) const WINDOW: usize = 4;

@@ -22,7 +22,7 @@ use crate::disk;
 use crate::io::Output;
 use crate::node::{Node, Timer};
 use crate::people::BLOCKED;
-use crate::session::{Link, MISCHIEF, WINDOW};
+use crate::session::{LOST_MS, Link, MISCHIEF, Sent, WINDOW};
 
 /// How long to wait before asking the same device again for what is missing.
 const ASK_MS: u64 = 1_000;
@@ -204,11 +204,8 @@ impl<S: Store> Node<S> {
             }
             let same_logs = *digest.logs == room.chat.digest();
             if same_logs {
-                let held = held_of(room);
-                let link = self.link(device, id);
-                link.synced = true;
-                link.stalled.clear();
-                link.known.clone_from(&held);
+                let (held, now_ms) = (held_of(room), self.now.mono_ms);
+                self.link(device, id).they_hold(held.clone(), now_ms);
                 // Their word that it arrived may have been lost with a crash.
                 self.hold(id, account, held)?;
             }
@@ -296,13 +293,11 @@ impl<S: Store> Node<S> {
             let receipts = chunk.to_vec();
             self.send(device, ReceiptsFrame { conversation: id, receipts });
         }
+        let known: BTreeMap<_, _> = vector.heads.iter().map(|h| (h.device, h.seq)).collect();
+        let now_ms = self.now.mono_ms;
         let link = self.link(device, id);
-        link.synced = true;
-        link.outstanding = 0;
-        link.stalled.clear();
         link.targets = targets;
-        link.known = vector.heads.iter().map(|head| (head.device, head.seq)).collect();
-        let known = link.known.clone();
+        link.they_hold(known.clone(), now_ms);
         self.hold(id, account, known)?;
         if vector.reply {
             let answer = self.own_vector(&id, &account, false);
@@ -352,18 +347,32 @@ impl<S: Store> Node<S> {
             let Some(session) = self.sessions.get(&device) else { return Ok(()) };
             let Some(account) = session.account else { return Ok(()) };
             let Some(link) = session.links.get(&id) else { return Ok(()) };
-            if !link.synced || link.outstanding >= WINDOW {
+            if !link.synced || link.under_way.len() >= WINDOW {
                 return Ok(());
             }
             let Some(page) = self.next_page(&id, &account, link)? else { return Ok(()) };
+            let at_ms = self.now.mono_ms;
             let link = self.link(device, id);
-            link.known.extend(page.sent);
+            link.known.extend(page.sent.clone());
             link.stalled.extend(page.ended);
             if page.events.is_empty() {
                 return Ok(());
             }
-            link.outstanding = link.outstanding.saturating_add(1);
+            link.under_way.push_back(Sent { up_to: page.sent, at_ms });
             self.send(device, Events { conversation: id, events: page.events });
+            self.after(LOST_MS, Timer::Lost(id, device));
+        }
+    }
+
+    /// Where a frame of events was never acknowledged, asks what they hold.
+    pub(crate) fn look_for_lost(&mut self, id: ConversationId, device: DeviceId) {
+        let now_ms = self.now.mono_ms;
+        let session = self.sessions.get_mut(&device);
+        let Some(link) = session.and_then(|session| session.links.get_mut(&id)) else { return };
+        if link.give_up(now_ms) {
+            self.ask(id, device, true);
+        } else if !link.under_way.is_empty() {
+            self.after(LOST_MS, Timer::Lost(id, device));
         }
     }
 
@@ -445,10 +454,10 @@ impl<S: Store> Node<S> {
             return Ok(());
         }
         let link = self.link(device, id);
-        link.outstanding = link.outstanding.saturating_sub(1);
+        // Acknowledgements come in the order of what they acknowledge.
+        let sent = link.under_way.pop_front().map(|sent| sent.up_to).unwrap_or_default();
         for held in &ack.held {
-            let known = link.known.get(&held.device).copied().unwrap_or(0);
-            if held.seq < known && link.outstanding == 0 {
+            if sent.get(&held.device).is_some_and(|seq| held.seq < *seq) {
                 link.stalled.insert(held.device);
             }
         }

@@ -35,7 +35,8 @@ pub(crate) fn position_of(text: &str) -> Option<Position> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn role_view(role: Role) -> model::Role {
@@ -216,7 +217,8 @@ impl<S: Store> Node<S> {
         self.event_view(room, &event, received_ms)
     }
 
-    fn event_view(
+    /// An event as shown, whether or not it is stored yet; it must show.
+    pub(crate) fn event_view(
         &self,
         room: &Room,
         event: &Event,

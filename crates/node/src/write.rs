@@ -1,7 +1,7 @@
 //! Making events of one's own.
 
 use anser_api::{ApiError, ErrorCode};
-use anser_proto::{ConversationId, Event, EventId, Kind};
+use anser_proto::{ConversationId, Event, Kind};
 use anser_store::Store;
 
 use crate::node::Node;
@@ -13,7 +13,7 @@ impl<S: Store> Node<S> {
         id: ConversationId,
         kind: Kind,
         body: Vec<u8>,
-    ) -> Result<EventId, ApiError> {
+    ) -> Result<Event, ApiError> {
         let profile = self.profile.as_ref().ok_or_else(no_account)?;
         let device = profile.identity.device();
         let room = self.rooms.get(&id).ok_or_else(|| ApiError::not_found("conversation"))?;
@@ -21,12 +21,11 @@ impl<S: Store> Node<S> {
         let header = room.chat.next_header(device, certificate, self.now.wall_ms, kind);
         let event = Event::sign(profile.identity.device_key(), header, body)
             .map_err(|e| ApiError::new(ErrorCode::TooLarge, format!("This is too large: {e}.")))?;
-        let event_id = event.id;
-        self.admit(id, event)
+        self.admit(id, &event)
             .and_then(|()| self.pump_all(id))
             .map_err(|error| self.fail_command(error))?;
         self.offer_unlinked(id);
-        Ok(event_id)
+        Ok(event)
     }
 
     /// Founds a group with a genesis; its id becomes the group's.
@@ -45,7 +44,7 @@ impl<S: Store> Node<S> {
             .map_err(|e| ApiError::new(ErrorCode::TooLarge, format!("This is too large: {e}.")))?;
         let id = event.conversation;
         self.begin(id, None, true)
-            .and_then(|()| self.admit(id, event))
+            .and_then(|()| self.admit(id, &event))
             .map_err(|error| self.fail_command(error))?;
         Ok(id)
     }

@@ -48,6 +48,20 @@ pub trait Store {
     /// visible, and calling `flush` again tries again.
     fn flush(&mut self) -> Result<(), StoreError>;
 
+    /// Whether [`Store::rest`] has something to do.
+    fn wants_rest(&self) -> bool {
+        false
+    }
+
+    /// Upkeep that may take up to about a second: for a moment when nobody waits. Never required; an engine
+    /// that needs it does it within a flush when there is no such moment for long.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    fn rest(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// A keyed hash of `bytes` for use inside keys, so that a key shows nothing of the id it stands for.
     ///
     /// The same for the whole life of a store, different between stores and between domains.
@@ -76,6 +90,14 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         (**self).flush()
+    }
+
+    fn wants_rest(&self) -> bool {
+        (**self).wants_rest()
+    }
+
+    fn rest(&mut self) -> Result<(), StoreError> {
+        (**self).rest()
     }
 
     fn tag(&self, domain: &'static str, bytes: &[u8]) -> [u8; 16] {

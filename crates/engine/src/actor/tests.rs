@@ -18,6 +18,7 @@ struct RecordingStore {
     inner: MemoryStore,
     log: Log,
     full: Arc<AtomicBool>,
+    tired: bool,
 }
 
 impl Store for RecordingStore {
@@ -45,6 +46,14 @@ impl Store for RecordingStore {
         }
         self.log.lock().unwrap().push("flush");
         self.inner.flush()
+    }
+    fn wants_rest(&self) -> bool {
+        self.tired
+    }
+    fn rest(&mut self) -> Result<(), StoreError> {
+        self.log.lock().unwrap().push("rest");
+        self.tired = false;
+        Ok(())
     }
     fn tag(&self, domain: &'static str, bytes: &[u8]) -> [u8; 16] {
         self.inner.tag(domain, bytes)
@@ -75,7 +84,7 @@ impl Bench {
     fn new() -> Self {
         let (log, full) = (Log::default(), Arc::<AtomicBool>::default());
         let inner = MemoryStore::new();
-        let store = RecordingStore { inner, log: log.clone(), full: full.clone() };
+        let store = RecordingStore { inner, log: log.clone(), full: full.clone(), tired: true };
         let clock = Clock::start();
         let node = Node::open(store, [7; 32], clock.now()).unwrap();
         let source = Source::new();
@@ -176,4 +185,22 @@ async fn on_a_full_disk_nothing_leaves_and_everything_follows_once_there_is_room
         let EventBody::AccountChanged { account } = &event.body else { panic!("{event:?}") };
         assert_eq!(account.name, name);
     }
+}
+
+#[test]
+fn the_store_rests_when_nothing_came_for_a_while_and_only_then() {
+    let mut bench = Bench::new();
+    let (_, done) = bench.turn(vec![create()], vec![]);
+    assert!(!done.contains(&"rest"), "{done:?}");
+    let due = bench.actor.rest_ms.expect("it will rest");
+    let (_, done) = bench.turn(vec![], vec![]);
+    assert!(!done.contains(&"rest"), "too early: {done:?}");
+    assert_eq!(bench.actor.rest_ms, Some(due), "a timer of the node puts it off");
+    bench.actor.rest_ms = Some(0);
+    let (_, done) = bench.turn(vec![get()], vec![]);
+    assert!(!done.contains(&"rest"), "somebody waits: {done:?}");
+    bench.actor.rest_ms = Some(0);
+    let (_, done) = bench.turn(vec![], vec![]);
+    assert!(done.contains(&"rest") && !done.contains(&"write"), "{done:?}");
+    assert_eq!(bench.actor.rest_ms, None, "nothing is due, so nothing wakes it");
 }

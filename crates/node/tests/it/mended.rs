@@ -87,6 +87,19 @@ fn a_removed_members_late_deletion_is_the_same_everywhere() {
 }
 
 #[test]
+fn a_stream_of_messages_from_the_first_on_never_waits_for_a_clock() {
+    let (mut network, _) = group(2);
+    let conversation = direct(&mut network, 0, 1);
+    let texts: Vec<_> = (0..300).map(|number| format!("{number}")).collect();
+    for text in &texts {
+        network.send_and_step(0, &conversation, text);
+    }
+    network.settle();
+    assert_eq!(network.texts(1, &conversation), texts);
+    assert!(network.nodes[1].counters().duplicate_events < 30, "sent again what was under way");
+}
+
+#[test]
 fn of_a_message_taken_back_no_word_is_kept_nor_of_its_edits() {
     let (mut network, conversation) = group(3);
     network.disconnect(0, 2);

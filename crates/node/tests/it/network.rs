@@ -116,36 +116,55 @@ impl Network {
     fn settle_with(&mut self, wait: Option<(usize, u64)>) -> Option<Result<Box<Reply>, ApiError>> {
         let mut answer = None;
         for _ in 0..10_000 {
-            let mut frames = VecDeque::new();
-            for index in 0..self.nodes.len() {
-                let from = self.device(index);
-                self.nodes[index].flush().unwrap();
-                while let Some(output) = self.nodes[index].poll_output() {
-                    match output {
-                        Output::Send { device, frame } => frames.push_back((from, device, frame)),
-                        Output::Reply { id, result } if Some((index, id)) == wait => {
-                            answer = Some(result);
-                        }
-                        Output::Event(event) => self.events[index].push(*event),
-                        _ => {}
-                    }
-                }
-            }
-            if frames.is_empty() {
+            if !self.round(wait, &mut answer) {
                 return answer;
-            }
-            for (from, to, bytes) in frames {
-                let (Some(from_index), Some(to_index)) = (self.index(from), self.index(to)) else {
-                    continue;
-                };
-                let linked = self.links.contains(&(from_index, to_index))
-                    || self.links.contains(&(to_index, from_index));
-                if linked {
-                    self.input(to_index, Input::Frame { device: from, bytes });
-                }
             }
         }
         panic!("the network never becomes quiet");
+    }
+
+    /// Sends a text and carries every frame that is there one step of its way, but not what comes
+    /// of it.
+    pub fn send_and_step(&mut self, index: usize, conversation: &str, text: &str) {
+        let params = json!({"conversation": conversation, "text": text});
+        let command = Command::parse("message.send", params).unwrap();
+        self.input(index, Input::Command { id: 0, command });
+        self.round(None, &mut None);
+    }
+
+    /// Carries what every node has to say; whether there was anything.
+    fn round(
+        &mut self,
+        wait: Option<(usize, u64)>,
+        answer: &mut Option<Result<Box<Reply>, ApiError>>,
+    ) -> bool {
+        let mut frames = VecDeque::new();
+        for index in 0..self.nodes.len() {
+            let from = self.device(index);
+            self.nodes[index].flush().unwrap();
+            while let Some(output) = self.nodes[index].poll_output() {
+                match output {
+                    Output::Send { device, frame } => frames.push_back((from, device, frame)),
+                    Output::Reply { id, result } if Some((index, id)) == wait => {
+                        *answer = Some(result);
+                    }
+                    Output::Event(event) => self.events[index].push(*event),
+                    _ => {}
+                }
+            }
+        }
+        let some = !frames.is_empty();
+        for (from, to, bytes) in frames {
+            let (Some(from_index), Some(to_index)) = (self.index(from), self.index(to)) else {
+                continue;
+            };
+            let linked = self.links.contains(&(from_index, to_index))
+                || self.links.contains(&(to_index, from_index));
+            if linked {
+                self.input(to_index, Input::Frame { device: from, bytes });
+            }
+        }
+        some
     }
 
     fn index(&self, device: DeviceId) -> Option<usize> {

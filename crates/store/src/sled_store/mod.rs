@@ -57,9 +57,11 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// The cost of a passphrase chosen now; an existing one keeps its cost.
     pub kdf_cost: KdfCost,
-    /// Bytes put after which the database is opened anew, which takes from milliseconds to about a second.
+    /// Bytes put after which a flush opens the database anew, which takes from milliseconds to about a second.
     /// It bounds how much of its log, about four times as much, an opening after a crash must read.
     pub bytes_per_snapshot: usize,
+    /// Bytes put after which the same is done when the store may rest.
+    pub bytes_before_rest: usize,
 }
 
 impl Default for StoreOptions {
@@ -67,7 +69,8 @@ impl Default for StoreOptions {
         Self {
             cache_bytes: 32 * 1024 * 1024,
             kdf_cost: KdfCost::default(),
-            bytes_per_snapshot: 48 * 1024 * 1024,
+            bytes_per_snapshot: 64 * 1024 * 1024,
+            bytes_before_rest: 8 * 1024 * 1024,
         }
     }
 }
@@ -244,6 +247,15 @@ impl Store for SledStore {
             self.reopen()?;
         }
         Ok(())
+    }
+
+    fn wants_rest(&self) -> bool {
+        self.bytes_since_snapshot > self.options.bytes_before_rest
+    }
+
+    fn rest(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        if self.wants_rest() { self.reopen() } else { Ok(()) }
     }
 
     fn tag(&self, domain: &'static str, bytes: &[u8]) -> [u8; 16] {

@@ -36,7 +36,11 @@ impl Sled {
 
     /// An engine that opens its database anew after few bytes.
     pub fn restless() -> Self {
-        let options = StoreOptions { bytes_per_snapshot: 10_000, ..StoreOptions::default() };
+        let options = StoreOptions {
+            bytes_per_snapshot: 10_000,
+            bytes_before_rest: 1_000,
+            ..StoreOptions::default()
+        };
         Self { options, ..Self::new() }
     }
 }

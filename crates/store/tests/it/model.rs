@@ -11,6 +11,7 @@ use crate::conformance::{Engine, Memory, Sled};
 enum Step {
     Write(Vec<(Table, Vec<u8>, Option<Vec<u8>>)>),
     Flush,
+    Rest,
     Reopen,
     Get(Table, Vec<u8>),
     Scan { table: Table, lower: Vec<u8>, upper: Option<Vec<u8>>, order: Order, limit: usize },
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(write, 0..8).prop_map(Step::Write),
         2 => Just(Step::Flush),
+        1 => Just(Step::Rest),
         1 => Just(Step::Reopen),
         4 => (table(), key()).prop_map(|(table, key)| Step::Get(table, key)),
         4 => scan.prop_map(|(table, lower, upper, up, limit)| Step::Scan {
@@ -76,6 +78,12 @@ fn run(engine: &impl Engine, steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::Flush => {
                 store.flush().unwrap();
+                durable = visible.clone();
+            }
+            Step::Rest => {
+                store.flush().unwrap();
+                store.rest().unwrap();
+                assert!(!store.wants_rest());
                 durable = visible.clone();
             }
             Step::Reopen => {

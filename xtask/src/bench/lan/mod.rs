@@ -13,6 +13,7 @@ mod pair;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -96,10 +97,18 @@ fn build(root: &Path, what: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty folder, whatever was there.
+/// An empty folder, whatever was there. What a program that was killed had mounted in it goes only a
+/// moment later.
 fn clear(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while folder.exists() {
+        match fs::remove_dir_all(folder) {
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).with_context(|| format!("removing {}", folder.display()));
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            Ok(()) => {}
+        }
     }
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
 }
