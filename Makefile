@@ -21,6 +21,7 @@ check: ## The fast inner loop: format, lints, unit tests, types
 
 bench: ## Measure, in a release build, and write target/bench/*.json
 	@scripts/setup.sh run
+	@cd ui && npm run --silent build
 	@cargo xtask bench lan
 
 fmt: ## Format Rust and the app's pages

@@ -123,9 +123,14 @@ await bob.call("message.send", { conversation: received.conversation, text: "你
 await alice.text("你好, Linux");
 
 at("waiting for the receipt");
-const delivered = ({ state }) => state === "delivered" || state === "read";
-if (!delivered(await alice.call("message.get", { message: sent.message }).then((m) => m.message ?? m)))
-  await alice.event((e) => JSON.stringify(e).includes(sent.message) && /"(delivered|read)"/.test(JSON.stringify(e)));
+const delivered = async () => {
+  const { state } = await alice.call("message.get", { message: sent.message });
+  return state === "delivered" || state === "read";
+};
+const seen = new Set();
+while (!(await delivered())) {
+  seen.add(await alice.event((e) => e.type === "receipt.changed" && !seen.has(e) && e));
+}
 
 await Promise.all([alice.stop(), bob.stop()]);
 clearTimeout(deadline);

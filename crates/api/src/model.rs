@@ -1,5 +1,7 @@
 //! View models: what the shells show.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 macro_rules! model {
@@ -496,6 +498,10 @@ model! {
         pub id: String,
         /// How it came out.
         pub state: CheckState,
+        /// Stable word for what was found, within `id`: shells translate by `check.ID.CASE`.
+        pub case: String,
+        /// What the sentences name, for translations.
+        pub values: BTreeMap<String, String>,
         /// What was seen.
         pub what: String,
         /// What to do; empty when fine.
@@ -512,6 +518,8 @@ model! {
     pub struct AppStatus {
         /// The state.
         pub state: AppState,
+        /// Stable word for why; empty when nothing is wrong or a passphrase is only asked for.
+        pub case: String,
         /// What happened.
         pub message: String,
         /// What to do.

@@ -3,6 +3,7 @@
 //! [`run`] asks everybody who knows something; [`examine`] judges what they said, and knows
 //! nothing else.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anser_api::model::{Check, CheckState, Checks};
@@ -24,6 +25,8 @@ pub(crate) const NO_SPACE: u64 = 8 << 20;
 const UNSET_CLOCK_MS: u64 = 1_735_689_600_000;
 /// How long the listeners may take to come up.
 const SETTLING: Duration = Duration::from_secs(2);
+/// Counters of a node that grow without anybody doing wrong.
+const USUAL: [&str; 3] = ["events", "duplicate_events", "early_events"];
 /// Examples named in a sentence.
 const EXAMPLES: usize = 3;
 
@@ -91,27 +94,55 @@ fn examine(findings: &Findings) -> Checks {
     }
 }
 
-fn check(id: &str, state: CheckState, what: impl Into<String>, advice: &str) -> Check {
-    Check { id: id.into(), state, what: what.into(), advice: advice.into() }
+/// The UI translates by `id` and `case`. Its tests read these calls, so both are literals, and so
+/// is an advice that is empty.
+fn check(
+    id: &str,
+    case: &str,
+    state: CheckState,
+    values: BTreeMap<String, String>,
+    what: impl Into<String>,
+    advice: &str,
+) -> Check {
+    let (id, case) = (id.into(), case.into());
+    Check { id, state, case, values, what: what.into(), advice: advice.into() }
+}
+
+/// What the sentences of a check name.
+fn values(named: &[(&str, &dyn ToString)]) -> BTreeMap<String, String> {
+    named.iter().map(|&(name, value)| (name.to_owned(), value.to_string())).collect()
 }
 
 fn store(findings: &Findings) -> Check {
     use CheckState::{Failed, Ok, Warning};
+    let named = values(&[("protection", &findings.protection)]);
     if findings.report.store_fails {
         let advice = "Free some space or mend the disk; what was asked meanwhile is written then.";
-        return check("store", Failed, "Messages cannot be written to disk.", advice);
+        let what = "Messages cannot be written to disk.";
+        return check("store", "write_fails", Failed, named, what, advice);
     }
     match findings.protection {
         FILE => check(
             "store",
+            "key_in_file",
             Warning,
+            named,
             "The key of the messages lies in a file beside them: whoever reads the disk reads them.",
             "Use a computer with a keyring, or a profile with a passphrase (--protection passphrase).",
         ),
-        MEMORY => check("store", Warning, "Nothing is kept on disk.", "Give a folder with --data."),
+        MEMORY => check(
+            "store",
+            "in_memory",
+            Warning,
+            named,
+            "Nothing is kept on disk.",
+            "Give a folder with --data.",
+        ),
         protection => check(
             "store",
+            "sealed",
             Ok,
+            named,
             format!("Messages are sealed; their key is kept by the {protection}."),
             "",
         ),
@@ -119,15 +150,18 @@ fn store(findings: &Findings) -> Check {
 }
 
 fn disk(findings: &Findings) -> Check {
+    use CheckState::{Failed, Ok, Warning};
     let Some(free) = findings.free_bytes else {
-        return check("disk", CheckState::Ok, "The free space cannot be told.", "");
+        return check("disk", "unknown", Ok, values(&[]), "The free space cannot be told.", "");
     };
-    let what = format!("{} MiB are free where the messages are kept.", free >> 20);
+    let free_mib = free >> 20;
+    let named = values(&[("free_mib", &free_mib)]);
+    let what = format!("{free_mib} MiB are free where the messages are kept.");
     let advice = "Free some space.";
     match free {
-        0..NO_SPACE => check("disk", CheckState::Failed, what, advice),
-        NO_SPACE..LITTLE_SPACE => check("disk", CheckState::Warning, what, advice),
-        _ => check("disk", CheckState::Ok, what, ""),
+        0..NO_SPACE => check("disk", "full", Failed, named, what, advice),
+        NO_SPACE..LITTLE_SPACE => check("disk", "low", Warning, named, what, advice),
+        _ => check("disk", "enough", Ok, named, what, ""),
     }
 }
 
@@ -136,12 +170,16 @@ fn interfaces(findings: &Findings) -> Check {
     if networks.is_empty() {
         return check(
             "interfaces",
+            "none",
             CheckState::Failed,
+            values(&[]),
             "This computer is in no network.",
             "Plug in the cable or join the Wi-Fi; Anser notices it by itself.",
         );
     }
-    check("interfaces", CheckState::Ok, format!("Networks: {}.", networks.join(", ")), "")
+    let networks = networks.join(", ");
+    let named = values(&[("networks", &networks)]);
+    check("interfaces", "found", CheckState::Ok, named, format!("Networks: {networks}."), "")
 }
 
 /// Networks other than the computer itself.
@@ -156,21 +194,27 @@ fn listeners(findings: &Findings) -> Check {
     match (listeners.is_empty(), listen_errors.is_empty()) {
         (true, _) => check(
             "listeners",
+            "nowhere",
             CheckState::Failed,
+            values(&[("failures", &listen_errors.len()), ("errors", &errors)]),
             format!("Nobody can connect to this device: it listens nowhere. {errors}").trim_end(),
             "Start without --listen, or with an address of this computer and port 0.",
         ),
         (false, false) => check(
             "listeners",
+            "partly",
             CheckState::Warning,
+            values(&[("errors", &errors)]),
             format!("Some addresses could not be listened on: {errors}."),
             "Others can still connect to the rest; close what uses these ports, then start again.",
         ),
         (false, true) => {
+            let addresses = examples(findings).join(", ");
             let more = listeners.len().saturating_sub(EXAMPLES);
+            let named = values(&[("addresses", &addresses), ("more", &more)]);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let what = format!("Listens on {}{more}.", examples(findings).join(", "));
-            check("listeners", CheckState::Ok, what, "")
+            let what = format!("Listens on {addresses}{more}.");
+            check("listeners", "all", CheckState::Ok, named, what, "")
         }
     }
 }
@@ -188,7 +232,9 @@ fn multicast(findings: &Findings) -> Check {
     let Some(mdns) = &findings.network.mdns else {
         return check(
             "multicast",
+            "off",
             Warning,
+            values(&[]),
             "Finding people by multicast is switched off.",
             "Start without --no-mdns, or give addresses with --seed.",
         );
@@ -199,25 +245,30 @@ fn multicast(findings: &Findings) -> Check {
         .collect();
     let heard: u64 = mdns.iter().map(|on| on.packets_heard).sum();
     let sent: u64 = mdns.iter().map(|on| on.packets_sent).sum();
+    let named = values(&[
+        ("heard", &heard),
+        ("sent", &sent),
+        ("online", &findings.online),
+        ("failures", &errors.len()),
+        ("errors", &errors.join(", ")),
+    ]);
     if heard > 0 {
-        return check(
-            "multicast",
-            if errors.is_empty() { Ok } else { Warning },
-            format!(
-                "{heard} announcements of other devices were heard, {sent} were sent.{}",
-                failed(&errors)
-            ),
-            if errors.is_empty() {
-                ""
-            } else {
-                "Devices on the other interfaces are not found by themselves."
-            },
+        let what = format!(
+            "{heard} announcements of other devices were heard, {sent} were sent.{}",
+            failed(&errors)
         );
+        if errors.is_empty() {
+            return check("multicast", "heard", Ok, named, what, "");
+        }
+        let advice = "Devices on the other interfaces are not found by themselves.";
+        return check("multicast", "heard_partly", Warning, named, what, advice);
     }
     if outside(findings).is_empty() {
         return check(
             "multicast",
+            "no_network",
             Failed,
+            named,
             "There is no network to announce this device on.",
             "Join a network.",
         );
@@ -225,7 +276,9 @@ fn multicast(findings: &Findings) -> Check {
     if !errors.is_empty() && sent == 0 {
         return check(
             "multicast",
+            "failed",
             Failed,
+            named,
             format!("This device cannot announce itself.{}", failed(&errors)),
             "Allow UDP port 5353 and the group 224.0.0.251 in this computer's firewall.",
         );
@@ -233,7 +286,9 @@ fn multicast(findings: &Findings) -> Check {
     if findings.online > 0 {
         return check(
             "multicast",
+            "dropped",
             Warning,
+            named,
             format!(
                 "{} devices are connected, but not one announcement was heard ({sent} were sent): \
                  something here drops multicast.{}",
@@ -246,7 +301,9 @@ fn multicast(findings: &Findings) -> Check {
     }
     check(
         "multicast",
+        "nobody",
         Warning,
+        named,
         format!(
             "No announcement of another device was heard ({sent} were sent): nobody else runs \
              Anser in this network, or something drops multicast.{}",
@@ -264,11 +321,17 @@ fn failed(errors: &[String]) -> String {
 
 fn people(findings: &Findings) -> Check {
     let (online, offline) = (findings.online, findings.offline);
+    let own = examples(findings);
+    let named = values(&[
+        ("online", &online),
+        ("offline", &offline),
+        ("own", &own.len()),
+        ("addresses", &own.join(", ")),
+    ]);
     if online > 0 {
         let what = format!("{online} devices of others are connected, {offline} are not.");
-        return check("people", CheckState::Ok, what, "");
+        return check("people", "connected", CheckState::Ok, named, what, "");
     }
-    let own = examples(findings);
     let mut advice = String::from("See the other findings");
     if !own.is_empty() {
         advice.push_str(&format!(
@@ -277,12 +340,12 @@ fn people(findings: &Findings) -> Check {
         ));
     }
     advice.push('.');
-    let what = if offline == 0 {
-        "Nobody was seen yet.".to_owned()
-    } else {
-        format!("{offline} devices of others are known; none is connected.")
-    };
-    check("people", CheckState::Warning, what, &advice)
+    if offline == 0 {
+        let what = "Nobody was seen yet.";
+        return check("people", "nobody", CheckState::Warning, named, what, &advice);
+    }
+    let what = format!("{offline} devices of others are known; none is connected.");
+    check("people", "away", CheckState::Warning, named, what, &advice)
 }
 
 fn reach(findings: &Findings) -> Check {
@@ -297,13 +360,18 @@ fn reach(findings: &Findings) -> Check {
         })
         .collect();
     if failing.is_empty() {
-        return check("reach", CheckState::Ok, "Every device that was tried answered.", "");
+        let what = "Every device that was tried answered.";
+        return check("reach", "answered", CheckState::Ok, values(&[]), what, "");
     }
-    let what = format!("{} devices do not answer ({}).", failing.len(), reasons.join("; "));
+    let reasons = reasons.join("; ");
+    let named = values(&[("count", &failing.len()), ("reasons", &reasons)]);
+    let what = format!("{} devices do not answer ({reasons}).", failing.len());
     if findings.report.heard > 0 && findings.online == 0 {
         return check(
             "reach",
+            "isolated",
             CheckState::Failed,
+            named,
             format!("Other devices announce themselves, but connecting fails. {what}"),
             "The Wi-Fi probably keeps its clients apart (client or AP isolation, guest network), or \
              a firewall blocks Anser: allow it there, or use the cable.",
@@ -311,29 +379,69 @@ fn reach(findings: &Findings) -> Check {
     }
     check(
         "reach",
+        "silent",
         CheckState::Warning,
+        named,
         what,
         "They are tried again by themselves; they may be switched off.",
     )
 }
 
 fn relay() -> Check {
-    check("relay", CheckState::Ok, "No relay is set; none is needed inside one network.", "")
+    let what = "No relay is set; none is needed inside one network.";
+    check("relay", "none", CheckState::Ok, values(&[]), what, "")
 }
 
 fn clock(findings: &Findings) -> Check {
     if findings.wall_ms < UNSET_CLOCK_MS {
         return check(
             "clock",
+            "behind",
             CheckState::Warning,
+            values(&[]),
             "This computer's clock is years behind.",
             "Set it: messages keep their order, but others see wrong times.",
         );
     }
-    check("clock", CheckState::Ok, "This computer's clock looks right.", "")
+    let what = "This computer's clock looks right.";
+    check("clock", "right", CheckState::Ok, values(&[]), what, "")
 }
 
 fn bad_input(findings: &Findings) -> Check {
+    let seen = counted(findings);
+    if seen.is_empty() {
+        let what = "No device sent anything wrong.";
+        return check("bad_input", "clean", CheckState::Ok, values(&[]), what, "");
+    }
+    let network = findings.network.counters;
+    let of_node = |name: &str| {
+        findings.report.counters.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0)
+    };
+    let named = values(&[
+        ("bad_streams", &network.bad_streams),
+        ("bans", &network.bans),
+        ("bad_packets", &network.bad_packets),
+        ("quota_cuts", &network.quota_cuts),
+        ("connections_denied", &network.connections_denied),
+        ("bad_frames", &of_node("bad_frames")),
+        ("unknown_frames", &of_node("unknown_frames")),
+        ("bad_events", &of_node("bad_events")),
+        ("refused_events", &of_node("refused_events")),
+        ("uninvited_frames", &of_node("uninvited_frames")),
+        ("forks", &of_node("forks")),
+    ]);
+    let what = format!("Refused and without effect: {}.", seen.join(", "));
+    let (state, advice) = if network.bans > 0 {
+        let advice = "A device sends what no Anser sends: find out which, and what runs there.";
+        (CheckState::Warning, advice)
+    } else {
+        (CheckState::Ok, "")
+    };
+    check("bad_input", "refused", state, named, what, advice)
+}
+
+/// What was counted, with how often.
+fn counted(findings: &Findings) -> Vec<String> {
     let network = findings.network.counters;
     let mut counts = vec![
         ("streams broken off".to_owned(), network.bad_streams),
@@ -343,24 +451,18 @@ fn bad_input(findings: &Findings) -> Check {
         ("connections over the limits".to_owned(), network.connections_denied),
     ];
     if let serde_json::Value::Object(of_node) = &findings.report.counters {
-        counts.extend(of_node.iter().filter_map(|(name, count)| {
-            count.as_u64().map(|count| (name.replace('_', " "), count))
-        }));
+        counts.extend(
+            of_node
+                .iter()
+                .filter(|(name, _)| !USUAL.contains(&name.as_str()))
+                .filter_map(|(name, count)| Some((name.replace('_', " "), count.as_u64()?))),
+        );
     }
-    let seen: Vec<String> = counts
+    counts
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name}: {count}"))
-        .collect();
-    if seen.is_empty() {
-        return check("bad_input", CheckState::Ok, "No device sent anything wrong.", "");
-    }
-    let what = format!("Refused and without effect: {}.", seen.join(", "));
-    if network.bans > 0 {
-        let advice = "A device sends what no Anser sends: find out which, and what runs there.";
-        return check("bad_input", CheckState::Warning, what, advice);
-    }
-    check("bad_input", CheckState::Ok, what, "")
+        .collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use anser_store::{OpenError, StoreError};
 pub struct StartError {
     /// For programs.
     pub code: ErrorCode,
+    /// Stable word for why, for translations; empty where a passphrase is only asked for.
+    pub case: &'static str,
     /// What happened, as a sentence.
     pub message: String,
     /// What to do, where `message` does not say it already; may be empty.
@@ -17,8 +19,13 @@ pub struct StartError {
 }
 
 impl StartError {
+    /// With the case `internal`, until a better one is set.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), advice: String::new() }
+        Self { code, case: "internal", message: message.into(), advice: String::new() }
+    }
+
+    fn case(self, case: &'static str) -> Self {
+        Self { case, ..self }
     }
 
     fn advice(self, advice: &str) -> Self {
@@ -43,6 +50,7 @@ impl StartError {
 
     pub(crate) fn no_passphrase() -> Self {
         Self::new(ErrorCode::Passphrase, "This folder is protected by a passphrase.")
+            .case("")
             .advice("Type it, or set ANSER_PASSPHRASE.")
     }
 
@@ -59,20 +67,20 @@ impl StartError {
 
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
-        let code = match &error {
-            OpenError::Locked { .. } => ErrorCode::StoreLocked,
-            OpenError::TooNew { .. } => ErrorCode::StoreTooNew,
-            OpenError::Full => ErrorCode::StoreFull,
-            OpenError::WrongPassphrase => ErrorCode::Passphrase,
-            OpenError::NoKeyring { .. } => ErrorCode::NoKeyring,
-            OpenError::Foreign { .. }
-            | OpenError::Unwritable { .. }
-            | OpenError::OtherProtection { .. }
-            | OpenError::KeyLost { .. }
-            | OpenError::Damaged { .. }
-            | OpenError::Io { .. } => ErrorCode::StoreBroken,
+        let (code, case) = match &error {
+            OpenError::Locked { .. } => (ErrorCode::StoreLocked, "locked"),
+            OpenError::TooNew { .. } => (ErrorCode::StoreTooNew, "too_new"),
+            OpenError::Full => (ErrorCode::StoreFull, "full"),
+            OpenError::WrongPassphrase => (ErrorCode::Passphrase, "passphrase"),
+            OpenError::NoKeyring { .. } => (ErrorCode::NoKeyring, "no_keyring"),
+            OpenError::Foreign { .. } => (ErrorCode::StoreBroken, "foreign"),
+            OpenError::Unwritable { .. } => (ErrorCode::StoreBroken, "unwritable"),
+            OpenError::OtherProtection { .. } => (ErrorCode::StoreBroken, "other_protection"),
+            OpenError::KeyLost { .. } => (ErrorCode::StoreBroken, "key_lost"),
+            OpenError::Damaged { .. } => (ErrorCode::StoreBroken, "damaged"),
+            OpenError::Io { .. } => (ErrorCode::StoreBroken, "io"),
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string()).case(case)
     }
 }
 
@@ -88,12 +96,16 @@ impl From<anser_net::StartError> for StartError {
         };
         match error {
             Net::BadAddress { .. } => Self::new(ErrorCode::InvalidArgument, sentence)
+                .case("bad_address")
                 .advice("Write it like /ip4/192.168.1.5/tcp/4001."),
             Net::PortTaken { .. } => Self::new(ErrorCode::Refused, sentence)
+                .case("port_taken")
                 .advice("Choose another port, or port 0 to let the system choose."),
             Net::CannotListen { .. } => Self::new(ErrorCode::Refused, sentence)
+                .case("cannot_listen")
                 .advice("Choose an address of this computer."),
             Net::Setup { .. } => Self::new(ErrorCode::Internal, sentence)
+                .case("setup")
                 .advice("Start again; if it stays, report it."),
         }
     }
@@ -124,28 +136,42 @@ mod tests {
     #[test]
     fn every_failure_has_a_code_a_sentence_and_a_state() {
         let cases = [
-            (OpenError::Locked { pid: Some(7) }, ErrorCode::StoreLocked, AppState::Locked),
+            (
+                OpenError::Locked { pid: Some(7) },
+                ErrorCode::StoreLocked,
+                "locked",
+                AppState::Locked,
+            ),
             (
                 OpenError::TooNew { found: 9, supported: 1 },
                 ErrorCode::StoreTooNew,
+                "too_new",
                 AppState::Broken,
             ),
-            (OpenError::WrongPassphrase, ErrorCode::Passphrase, AppState::NeedsPassphrase),
-            (OpenError::Full, ErrorCode::StoreFull, AppState::Broken),
+            (
+                OpenError::WrongPassphrase,
+                ErrorCode::Passphrase,
+                "passphrase",
+                AppState::NeedsPassphrase,
+            ),
+            (OpenError::Full, ErrorCode::StoreFull, "full", AppState::Broken),
             (
                 OpenError::NoKeyring { reason: "no service".into() },
                 ErrorCode::NoKeyring,
+                "no_keyring",
                 AppState::Broken,
             ),
         ];
-        for (error, code, state) in cases {
+        for (error, code, case, state) in cases {
             let start = StartError::from(error);
-            assert_eq!((start.code, start.state()), (code, state));
+            assert_eq!((start.code, start.case, start.state()), (code, case, state));
             assert!(start.sentence().ends_with('.'), "{}", start.sentence());
         }
         let taken = anser_net::StartError::PortTaken { address: "/ip4/0.0.0.0/tcp/1".into() };
+        let taken = StartError::from(taken);
+        assert_eq!(taken.case, "port_taken");
         assert_eq!(
-            StartError::from(taken).sentence(),
+            taken.sentence(),
             "/ip4/0.0.0.0/tcp/1 is already used by another program. \
              Choose another port, or port 0 to let the system choose."
         );

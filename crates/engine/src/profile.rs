@@ -145,23 +145,26 @@ impl Profile {
 
     async fn status(&self) -> AppStatus {
         let opened = self.opened.borrow().clone();
-        let (state, message, advice, protection) = match opened {
+        let (state, case, message, advice, protection) = match opened {
             Opened::Ready(handle) => {
                 let protection = handle.protection();
                 match handle.call(Command::AccountGet(Empty {})).await {
-                    Ok(_) => (AppState::Ready, String::new(), String::new(), protection),
+                    Ok(_) => (AppState::Ready, "", String::new(), String::new(), protection),
                     Err(error) if error.code == ErrorCode::NoAccount => {
-                        (AppState::NoAccount, error.message, String::new(), protection)
+                        (AppState::NoAccount, "", error.message, String::new(), protection)
                     }
-                    Err(error) => (AppState::Broken, error.message, String::new(), protection),
+                    Err(error) => {
+                        (AppState::Broken, "internal", error.message, String::new(), protection)
+                    }
                 }
             }
             Opened::Failed { error, protection } => {
-                (error.state(), error.message, error.advice, protection)
+                (error.state(), error.case, error.message, error.advice, protection)
             }
         };
         AppStatus {
             state,
+            case: case.into(),
             message,
             advice,
             data_dir: self.folder.clone(),

@@ -81,3 +81,22 @@ fn heard_but_unreachable_people_hint_at_isolation() {
     assert_eq!(state_of(&findings, "reach"), CheckState::Failed);
     assert!(reach(&findings).advice.contains("isolation"));
 }
+
+#[test]
+fn every_finding_has_a_word_that_shells_translate_by() {
+    let mut troubled = healthy();
+    troubled.protection = FILE;
+    troubled.free_bytes = None;
+    troubled.network.listeners.clear();
+    troubled.network.counters.bans = 1;
+    troubled.online = 0;
+    troubled.offline = 2;
+    troubled.report.unreachable.insert(DeviceId::from_bytes([7; 32]), "nobody answered".into());
+    for findings in [healthy(), troubled, Findings::default()] {
+        for check in examine(&findings).checks {
+            let plain = check.case.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(plain && !check.case.is_empty(), "{check:?}");
+        }
+    }
+    assert_eq!(disk(&healthy()).values["free_mib"], "10240");
+}

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parse, TYPE, type MessageFormatElement } from '@formatjs/icu-messageformat-parser';
 import { describe, expect, it } from 'vitest';
 import { catalogues, I18n, locales, matchLocale, type Key } from './i18n.svelte';
@@ -28,6 +29,9 @@ const code = Object.entries(sources)
   .map(([, text]) => text)
   .join('\n');
 
+/** What `doctor.run` finds is held against the node's source, below. */
+const finding = /^check\.\w+\.\w+\.(what|advice)$/;
+
 describe.each(locales)('the catalogue %s', (locale) => {
   const catalogue: Record<string, string> = catalogues[locale];
 
@@ -46,6 +50,7 @@ describe.each(locales)('the catalogue %s', (locale) => {
 it('has no key that nothing uses', () => {
   const used = (key: string) => {
     const stem = key.slice(0, key.lastIndexOf('.'));
+    if (finding.test(key)) return code.includes('`check.${check.id}.${check.case}`');
     return code.includes(`'${key}'`) || code.includes(`\`${stem}.\${`) || code.includes(`('${stem}',`);
   };
   expect(Object.keys(catalogues.en).filter((key) => !used(key))).toEqual([]);
@@ -63,6 +68,44 @@ it('falls back where the node says a word this version does not know', () => {
   const i18n = new I18n('en');
   expect(i18n.maybe('error', 'forbidden', 'raw')).toBe('Your role does not allow this.');
   expect(i18n.maybe('error', 'brand_new', 'raw')).toBe('raw');
+});
+
+/** Reads `check("id", "case", …, advice)` with the names of the values; no advice is `""`. */
+const findings = readFileSync('../crates/engine/src/doctor.rs', 'utf8')
+  .split(/^fn /m)
+  .flatMap((body) => {
+    const values = [...body.matchAll(/\("([a-z_]+)", &/g)].map((match) => match[1] ?? '');
+    const calls = body.split(/\bcheck\(\s*(?=")/).slice(1);
+    return calls.map((call) => {
+      const [, id, word] = /^"([a-z_]+)",\s*"([a-z_]+)",/.exec(call) ?? [];
+      const parts = /,\s*"",?\s*\)/.test(call) ? ['what'] : ['what', 'advice'];
+      return { keys: parts.map((part) => `check.${id}.${word}.${part}`), values };
+    });
+  });
+
+it('has words for everything that the node can find, and for nothing else', () => {
+  const keys = Object.keys(catalogues.en).filter((key) => finding.test(key));
+  expect(keys.sort()).toEqual(findings.flatMap((each) => each.keys).sort());
+});
+
+it.each(locales)('says in %s what the node found, with numbers that come as text', (locale) => {
+  const i18n = new I18n(locale);
+  for (const { keys, values } of findings) {
+    for (const value of ['0', '1', '7']) {
+      const named = Object.fromEntries(values.map((name) => [name, value]));
+      for (const key of keys) expect(i18n.t(key as Key, named), key).not.toMatch(/[{}#]/);
+    }
+  }
+});
+
+it('has words for every reason why a profile cannot be opened', () => {
+  const source = readFileSync('../crates/engine/src/error.rs', 'utf8');
+  const cases = source.matchAll(/(?:ErrorCode::\w+, |\.case\(|case: )"([a-z_]+)"/g);
+  const words = [...new Set([...cases].map((match) => match[1]))].sort();
+  for (const stem of ['stopped.reason.', 'stopped.advice.']) {
+    const keys = Object.keys(catalogues.en).filter((key) => key.startsWith(stem));
+    expect(keys.map((key) => key.slice(stem.length)).sort()).toEqual(words);
+  }
 });
 
 it('finds the locale that fits', () => {

@@ -62,20 +62,23 @@ export function fakeClient(wanted: URLSearchParams): Client {
 export type Emit = (event: EventBody) => void;
 
 export function statusOf(state: AppState): AppStatus {
-  const words: Partial<Record<AppState, [string, string]>> = {
+  const words: Partial<Record<AppState, [string, string, string]>> = {
     locked: [
+      'locked',
       'Another Anser already uses this profile.',
       'Close the other window or program, then try again.',
     ],
     broken: [
-      'The store was written by a newer version (schema 9, this program reads up to 4).',
-      'Install the newest version, or start with another data directory.',
+      'too_new',
+      'This folder was written by a newer Anser (format 9, this program knows up to 4): install the newer version.',
+      '',
     ],
-    needs_passphrase: ['This profile is protected by a passphrase.', 'Enter it to open your messages.'],
+    needs_passphrase: ['', 'This profile is protected by a passphrase.', 'Enter it to open your messages.'],
   };
-  const [message, advice] = words[state] ?? ['', ''];
+  const [word, message, advice] = words[state] ?? ['', '', ''];
   return {
     state,
+    case: word,
     message,
     advice,
     data_dir: '/home/robin/.local/share/anser',

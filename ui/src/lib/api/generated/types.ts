@@ -71,6 +71,10 @@ export type AppStatus = {
  */
 state: AppState, 
 /**
+ * Stable word for why; empty when nothing is wrong or a passphrase is only asked for.
+ */
+case: string, 
+/**
  * What happened.
  */
 message: string, 
@@ -128,6 +132,14 @@ id: string,
  * How it came out.
  */
 state: CheckState, 
+/**
+ * Stable word for what was found, within `id`: shells translate by `check.ID.CASE`.
+ */
+case: string, 
+/**
+ * What the sentences name, for translations.
+ */
+values: { [key in string]: string }, 
 /**
  * What was seen.
  */
