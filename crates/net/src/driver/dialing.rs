@@ -58,7 +58,9 @@ impl Driver {
         };
         let options = options(peer, addresses);
         let Some(options) = options else {
-            return self.target_failed(target, false, "no address of this device is known");
+            // Nothing was tried, so there is nothing to tell.
+            self.redial.failed(target, false, now, random());
+            return;
         };
         let id = options.connection_id();
         self.dials.insert(id, Purpose::Target(target.clone()));

@@ -8,6 +8,7 @@ import type { Conversation, Event, Message } from '$lib/api/generated';
 import { list } from '$lib/i18n/format';
 import type { I18n } from '$lib/i18n/i18n.svelte';
 import type { Platform } from '$lib/platform';
+import { toText } from '$lib/text/markdown';
 import { Connection } from './connection.svelte';
 import { Conversations } from './conversations.svelte';
 import { Drafts } from './drafts.svelte';
@@ -182,7 +183,7 @@ export class App {
     if (message.deleted) return this.i18n.t('message.deleted');
     if (message.kind === 'notice') return this.notice(message);
     if (message.kind === 'unknown') return this.i18n.t('message.unknown');
-    return message.text.replace(/\s+/g, ' ').slice(0, 160);
+    return toText(message.text).slice(0, 160);
   }
 
   /** Calls and, where nothing nearer can show a failure, says so in a toast. `undefined`: it failed. */

@@ -35,3 +35,9 @@ export function toHtml(text: string): string {
   const html = marked.parse(text.replace(/\n{3,}/g, '\n\n'), { async: false });
   return DOMPurify.sanitize(html.trim(), ALLOWED);
 }
+
+/** What stays of a text, at most its first 400 characters, when nothing can be formatted: one line. */
+export function toText(text: string): string {
+  const page = new DOMParser().parseFromString(toHtml(text.slice(0, 400)), 'text/html');
+  return (page.body.textContent ?? '').replace(/\s+/g, ' ').trim();
+}
