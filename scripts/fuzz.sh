@@ -26,9 +26,14 @@ mkdir -p "$DIRECTORY/crashes"
 for target in "${TARGETS[@]}"; do
     say "-- $target, $SECONDS_EACH s --"
     mkdir -p "$DIRECTORY/found/$target"
-    "$DIRECTORY/$HOST/release/$target" -max_total_time="$SECONDS_EACH" -max_len=65536 -rss_limit_mb=1024 \
-        -timeout=10 -print_final_stats=1 -verbosity=0 -artifact_prefix="$DIRECTORY/crashes/$target-" \
-        "$DIRECTORY/found/$target" "fuzz/corpus/$target" ||
+    log=$DIRECTORY/$target.log
+    if ! "$DIRECTORY/$HOST/release/$target" -max_total_time="$SECONDS_EACH" -max_len=65536 \
+        -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+        -artifact_prefix="$DIRECTORY/crashes/$target-" \
+        "$DIRECTORY/found/$target" "fuzz/corpus/$target" >"$log" 2>&1; then
+        tail -n 60 "$log"
         die "the fuzzer found an input on which $target fails; it lies in $DIRECTORY/crashes." \
             "Mend it, and keep the input as a named file in fuzz/corpus/$target."
+    fi
+    grep -E '^stat::(number_of_executed_units|peak_rss_mb)' "$log"
 done
