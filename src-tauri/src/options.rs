@@ -71,7 +71,7 @@ pub(crate) fn standard_folder() -> anyhow::Result<PathBuf> {
     let dirs = directories::ProjectDirs::from("", "", "anser").ok_or_else(|| {
         anyhow::anyhow!("This user has no home directory. Name a folder: --data DIR.")
     })?;
-    Ok(dirs.data_dir().to_owned())
+    Ok(dirs.data_local_dir().to_owned())
 }
 
 fn same_folder(a: &Path, b: &Path) -> bool {

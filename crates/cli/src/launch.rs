@@ -21,7 +21,7 @@ pub(crate) fn folder(options: &Options) -> Result<PathBuf, Failure> {
         return Ok(data.clone());
     }
     directories::ProjectDirs::from("", "", "anser")
-        .map(|folders| folders.data_dir().to_owned())
+        .map(|folders| folders.data_local_dir().to_owned())
         .ok_or_else(|| Failure::usage("This user has no home: say which folder with --data DIR."))
 }
 
