@@ -69,10 +69,22 @@ methods! {
     "account.create" AccountCreate(AccountCreate) -> Account;
     /// One's own account.
     "account.get" AccountGet(Empty) -> Account;
-    /// Changes name or status line.
+    /// Changes name, status line or picture.
     "account.update" AccountUpdate(AccountUpdate) -> Account;
+    /// Writes a sealed backup of the account with its conversations; progress comes as
+    /// `file.progress`.
+    "account.export" AccountExport(AccountExport) -> Exported;
+    /// Makes this profile a further device of the account in a backup; progress comes as
+    /// `file.progress`.
+    "account.import" AccountImport(AccountImport) -> Account;
     /// One's own devices.
     "device.list" DeviceList(Empty) -> Devices;
+    /// Shows a code with which a device that has an account takes this one in.
+    "device.link_start" DeviceLinkStart(DeviceLinkStart) -> LinkCode;
+    /// Takes the device that shows this code into one's account.
+    "device.link_accept" DeviceLinkAccept(DeviceLinkAccept) -> Device;
+    /// Makes the code that was shown invalid.
+    "device.link_cancel" DeviceLinkCancel(Empty) -> Done;
     /// Takes a device out of the account.
     "device.revoke" DeviceRevoke(DeviceRevoke) -> Devices;
     /// People on this network and known ones.
@@ -89,6 +101,12 @@ methods! {
     "contact.block" ContactBlock(ContactBlock) -> Contact;
     /// Marks somebody as verified, if the number is theirs and ours.
     "contact.verify" ContactVerify(ContactVerify) -> Contact;
+    /// Makes a link that lets whoever has it become a contact and, with `conversation`, a member.
+    "invite.create" InviteCreate(InviteCreate) -> Invite;
+    /// Follows such a link; `null` while the inviter cannot be reached.
+    "invite.accept" InviteAccept(InviteAccept) -> MaybeConversation;
+    /// A picture of a person or group.
+    "picture.get" PictureGet(PictureGet) -> Picture;
     /// The direct conversation with somebody.
     "conversation.direct" ConversationDirect(ByAccount) -> Conversation;
     /// Founds a group.
@@ -127,6 +145,22 @@ methods! {
     "message.read" MessageRead(MessageRead) -> Conversation;
     /// Finds messages.
     "message.search" MessageSearch(MessageSearch) -> SearchPage;
+    /// Takes a file in, to be sent with `message.send`.
+    "file.add" FileAdd(FileAdd) -> Transfer;
+    /// Gives the next bytes of a file that was added without a path.
+    "file.write" FileWrite(FileWrite) -> Transfer;
+    /// Sends a file of this computer.
+    "file.send" FileSend(FileSend) -> Transfer;
+    /// Fetches a file of a message into this device.
+    "file.fetch" FileFetch(FileFetch) -> Transfer;
+    /// Writes a file of a message to this computer; fetches it first where needed.
+    "file.save" FileSave(FileSave) -> Transfer;
+    /// A piece of the content of a file that is here.
+    "file.read" FileRead(FileRead) -> FileData;
+    /// Ends a transfer.
+    "file.cancel" FileCancel(FileCancel) -> Transfer;
+    /// Transfers, and the files of a conversation.
+    "file.list" FileList(FileList) -> Files;
     /// Says that one types.
     "typing.set" TypingSet(TypingSet) -> Done;
     /// Says how available one is.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Account, Conversation, Message, Peer, Relay, Settings};
+use crate::model::{
+    Account, Conversation, Device, LinkStep, Message, Peer, Relay, Settings, Transfer,
+};
 
 /// An event. A shell that sees a gap in `revision` takes `state.snapshot` again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,32 @@ pub enum EventBody {
         account: String,
         /// Whether they type.
         typing: bool,
+    },
+    /// A transfer went on, or changed its state.
+    #[serde(rename = "file.progress")]
+    FileProgress {
+        /// As it is now.
+        transfer: Transfer,
+    },
+    /// A picture is here now.
+    #[serde(rename = "picture.added")]
+    PictureAdded {
+        /// Its id.
+        picture: String,
+    },
+    /// One's own devices changed.
+    #[serde(rename = "devices.changed")]
+    DevicesChanged {
+        /// All of them.
+        devices: Vec<Device>,
+    },
+    /// Linking this device went on.
+    #[serde(rename = "link.changed")]
+    LinkChanged {
+        /// How it stands.
+        step: LinkStep,
+        /// What happened and what to do, where it failed.
+        message: String,
     },
     /// A relay's state changed.
     #[serde(rename = "relay.changed")]

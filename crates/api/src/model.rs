@@ -149,6 +149,60 @@ word! {
         Broken,
     }
 
+    /// Where the content of a file is.
+    pub enum FileState {
+        /// Not on this device.
+        Absent,
+        /// On its way here.
+        Fetching,
+        /// On this device, whole and verified.
+        Here,
+        /// Taken off this device by `file.cancel` or because nothing refers to it any more.
+        Gone,
+    }
+
+    /// What a transfer does.
+    pub enum TransferKind {
+        /// Takes a file of this computer in, to send it.
+        Add,
+        /// Fetches a file from other members.
+        Fetch,
+        /// Writes a file out to where the person wants it; fetches it first where it is not here.
+        Save,
+        /// Writes a backup of the account.
+        Export,
+        /// Reads a backup of an account.
+        Import,
+    }
+
+    /// How a transfer stands.
+    pub enum TransferState {
+        /// It waits; `reason` says what for.
+        Waiting,
+        /// It goes on.
+        Running,
+        /// It is done.
+        Done,
+        /// It failed; `reason` says why.
+        Failed,
+        /// It was cancelled.
+        Cancelled,
+    }
+
+    /// How linking this device to an account stands.
+    pub enum LinkStep {
+        /// The code is shown; nobody has used it yet.
+        Waiting,
+        /// The other device has it and hands the account over.
+        Receiving,
+        /// This device belongs to the account.
+        Done,
+        /// The code is no longer valid.
+        Expired,
+        /// It failed; the message says why.
+        Failed,
+    }
+
     /// What a line of a conversation is.
     pub enum MessageKind {
         /// Somebody wrote.
@@ -171,6 +225,8 @@ model! {
         pub name: String,
         /// Status line.
         pub status: Option<String>,
+        /// Picture id, for `picture.get`; missing where there is none.
+        pub avatar: Option<String>,
         /// How available one says to be.
         pub presence: PresenceState,
         /// Where this device listens.
@@ -205,6 +261,8 @@ model! {
         pub name: String,
         /// Status line.
         pub status: Option<String>,
+        /// Picture id, for `picture.get`; missing where there is none.
+        pub avatar: Option<String>,
         /// Whether it can be reached now.
         pub online: bool,
         /// How available they say to be.
@@ -229,6 +287,8 @@ model! {
         pub name: String,
         /// Status line.
         pub status: Option<String>,
+        /// Picture id, for `picture.get`; missing where there is none.
+        pub avatar: Option<String>,
         /// How sure we are.
         pub trust: Trust,
         /// How we stand to them.
@@ -249,6 +309,8 @@ model! {
         pub account: String,
         /// Shown name.
         pub name: String,
+        /// Picture id, for `picture.get`; missing where there is none.
+        pub avatar: Option<String>,
         /// Role; in a direct conversation everybody is `member`.
         pub role: Role,
         /// Whether a device of theirs can be reached.
@@ -267,6 +329,8 @@ model! {
         pub kind: ConversationKind,
         /// Title: the group's, or the other person's name.
         pub title: String,
+        /// Picture id, for `picture.get`; missing where there is none.
+        pub avatar: Option<String>,
         /// Who is in it.
         pub members: Vec<Member>,
         /// Messages not read.
@@ -321,13 +385,129 @@ model! {
         pub text: Option<String>,
     }
 
-    /// Reserved: files come later.
+    /// A file of a message.
     pub struct Attachment {
-        /// File name.
+        /// File id: the root of its content's BLAKE3 tree.
+        pub file: String,
+        /// File name, fit to be a name on any system; never a path.
         pub name: String,
         /// Size.
         pub size_bytes: u64,
+        /// Media type that the sender gave, such as `image/png`; a hint, not to be trusted.
+        pub media_type: String,
+        /// Where the content is.
+        pub state: FileState,
+        /// How much of it is here.
+        pub received_bytes: u64,
+        /// The transfer that fetches it now.
+        pub transfer: Option<String>,
     }
+
+    /// A file on its way into, out of or through this device.
+    pub struct Transfer {
+        /// Transfer id.
+        pub transfer: String,
+        /// What it does.
+        pub kind: TransferKind,
+        /// How it stands.
+        pub state: TransferState,
+        /// File id, once known.
+        pub file: Option<String>,
+        /// File name.
+        pub name: String,
+        /// Whole size.
+        pub size_bytes: u64,
+        /// How much is done.
+        pub done_bytes: u64,
+        /// The conversation it belongs to.
+        pub conversation: Option<String>,
+        /// The message it belongs to; for `file.send` once it is sent.
+        pub message: Option<String>,
+        /// From how many devices it comes just now.
+        pub sources: u32,
+        /// For programs and translations, why it waits or failed: `offline`, `nobody_has_it`,
+        /// `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`.
+        pub code: Option<String>,
+        /// In English, what happened and what to do.
+        pub reason: Option<String>,
+        /// Where it was saved or exported to.
+        pub path: Option<String>,
+    }
+
+    /// A file that was shared in a conversation.
+    pub struct SharedFile {
+        /// Message id.
+        pub message: String,
+        /// Who sent it.
+        pub account: String,
+        /// The sender's name now.
+        pub name: String,
+        /// The sender's clock.
+        pub sent_ms: u64,
+        /// The message's position.
+        pub position: String,
+        /// The file.
+        pub attachment: Attachment,
+    }
+
+    /// The answer to `file.list`.
+    pub struct Files {
+        /// Transfers under way, and those that ended in the last minutes.
+        pub transfers: Vec<Transfer>,
+        /// Files of the conversation, newest first.
+        pub files: Vec<SharedFile>,
+        /// Whether there are more.
+        pub more: bool,
+    }
+
+    /// A piece of a file's content.
+    pub struct FileData {
+        /// The bytes, in base64.
+        pub data: String,
+        /// Size of the whole file.
+        pub size_bytes: u64,
+    }
+
+    /// A picture of a person or group.
+    pub struct Picture {
+        /// Picture id: BLAKE3 of its bytes.
+        pub picture: String,
+        /// `image/png`, `image/jpeg` or `image/webp`.
+        pub media_type: String,
+        /// The bytes, in base64.
+        pub data: String,
+    }
+
+    /// The code that a new device shows.
+    pub struct LinkCode {
+        /// To be pasted or scanned on a device that has the account.
+        pub code: String,
+        /// Until when, by this device's clock.
+        pub expires_ms: u64,
+    }
+
+    /// A backup that was written.
+    pub struct Exported {
+        /// Where it is.
+        pub path: String,
+        /// Its size.
+        pub size_bytes: u64,
+        /// How many conversations are in it.
+        pub conversations: u64,
+        /// How many events are in it.
+        pub events: u64,
+    }
+
+    /// A link that lets somebody in.
+    pub struct Invite {
+        /// The `anser:invite/` link.
+        pub link: String,
+        /// Until when, by this device's clock.
+        pub expires_ms: u64,
+    }
+
+    /// The conversation, or nothing while the inviter cannot be reached: then it appears by itself.
+    pub struct MaybeConversation(pub Option<Conversation>);
 
     /// A line of a conversation.
     pub struct Message {
@@ -486,6 +666,9 @@ model! {
         pub close_to_tray: bool,
         /// Start with the session.
         pub autostart: bool,
+        /// Files up to this size are fetched by themselves; 0 for none.
+        #[serde(default = "fetch_limit_bytes")]
+        pub fetch_limit_bytes: u64,
         /// `system`, `light` or `dark`.
         pub theme: String,
         /// `system`, `en` or `zh-CN`.
@@ -558,6 +741,11 @@ model! {
     }
 }
 
+/// 10 MiB: pictures and documents come by themselves, films on request.
+fn fetch_limit_bytes() -> u64 {
+    10 * 1024 * 1024
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -568,6 +756,7 @@ impl Default for Settings {
             notification_preview: true,
             close_to_tray: true,
             autostart: false,
+            fetch_limit_bytes: fetch_limit_bytes(),
             theme: "system".into(),
             language: "system".into(),
         }

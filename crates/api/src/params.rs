@@ -34,6 +34,135 @@ params! {
         pub name: Option<String>,
         /// Status line; empty takes it away.
         pub status: Option<String>,
+        /// Picture: base64 of a PNG, JPEG or WebP of at most 64 KiB and 1,024 pixels a side; empty
+        /// takes it away.
+        pub avatar: Option<String>,
+    }
+
+    /// `account.export`.
+    pub struct AccountExport {
+        /// Where the backup goes.
+        pub path: String,
+        /// What it is sealed with, at least 8 characters.
+        pub passphrase: String,
+        /// Whether to replace a file that is there; default no.
+        pub overwrite: Option<bool>,
+    }
+
+    /// `account.import`.
+    pub struct AccountImport {
+        /// A file that `account.export` wrote.
+        pub path: String,
+        /// What it was sealed with.
+        pub passphrase: String,
+        /// What to call this device; the host's name where it is missing.
+        pub device_label: Option<String>,
+    }
+
+    /// `device.link_start`.
+    pub struct DeviceLinkStart {
+        /// What to call this device; the host's name where it is missing.
+        pub device_label: Option<String>,
+    }
+
+    /// `device.link_accept`.
+    pub struct DeviceLinkAccept {
+        /// The code that the new device shows.
+        pub code: String,
+    }
+
+    /// `invite.create`.
+    pub struct InviteCreate {
+        /// A group to let people into; without it the link only makes a contact.
+        pub conversation: Option<String>,
+    }
+
+    /// `invite.accept`.
+    pub struct InviteAccept {
+        /// An `anser:invite/` link.
+        pub link: String,
+    }
+
+    /// `picture.get`.
+    pub struct PictureGet {
+        /// Picture id, as `avatar` gives it.
+        pub picture: String,
+    }
+
+    /// `file.add`: by `path`, or by `name` and `size_bytes` with the content to follow by `file.write`.
+    pub struct FileAdd {
+        /// A file on this computer.
+        pub path: Option<String>,
+        /// The name, where no path is given.
+        pub name: Option<String>,
+        /// The size of the content to follow, where no path is given.
+        pub size_bytes: Option<u64>,
+    }
+
+    /// `file.write`.
+    pub struct FileWrite {
+        /// Transfer id.
+        pub transfer: String,
+        /// The next bytes, in base64; at most 512 KiB a call.
+        pub data: String,
+    }
+
+    /// `file.send`.
+    pub struct FileSend {
+        /// Conversation id.
+        pub conversation: String,
+        /// A file on this computer.
+        pub path: String,
+        /// Text beside it.
+        pub text: Option<String>,
+        /// Message id that this answers.
+        pub reply_to: Option<String>,
+    }
+
+    /// `file.save`.
+    pub struct FileSave {
+        /// Message id.
+        pub message: String,
+        /// Where it goes: a file, or a folder that is there, in which it gets its own name.
+        pub path: String,
+        /// Which of the message's files; the first where it is missing.
+        pub file: Option<String>,
+        /// Whether to replace a file that is there; default no.
+        pub overwrite: Option<bool>,
+    }
+
+    /// `file.fetch`.
+    pub struct FileFetch {
+        /// Message id.
+        pub message: String,
+        /// Which of the message's files; the first where it is missing.
+        pub file: Option<String>,
+    }
+
+    /// `file.read`.
+    pub struct FileRead {
+        /// File id.
+        pub file: String,
+        /// From which byte.
+        pub offset: u64,
+        /// At most 524,288 bytes.
+        pub limit: u32,
+    }
+
+    /// `file.cancel`.
+    pub struct FileCancel {
+        /// Transfer id.
+        pub transfer: String,
+    }
+
+    /// `file.list`.
+    pub struct FileList {
+        /// Files of this conversation; without it only the transfers under way are given.
+        pub conversation: Option<String>,
+        /// At most 500; default 50.
+        pub limit: Option<u32>,
+        /// The position of the message after which, going back, to go on.
+        pub before: Option<String>,
     }
 
     /// `peer.dial`.
@@ -122,6 +251,8 @@ params! {
         pub conversation: String,
         /// The group's title, for everybody.
         pub title: Option<String>,
+        /// The group's picture, for everybody; as in `account.update`.
+        pub avatar: Option<String>,
         /// No notifications, here only.
         pub muted: Option<bool>,
         /// Out of the way, here only.
@@ -134,10 +265,12 @@ params! {
     pub struct MessageSend {
         /// Conversation id.
         pub conversation: String,
-        /// The text, at most 64 KiB.
+        /// The text, at most 64 KiB; may be empty where there are attachments.
         pub text: String,
         /// Message id that this answers.
         pub reply_to: Option<String>,
+        /// Ids of files that are here whole (see `file.add`), at most 16.
+        pub attachments: Option<Vec<String>>,
     }
 
     /// `message.edit`.
@@ -221,6 +354,8 @@ params! {
         pub close_to_tray: Option<bool>,
         /// See [`crate::model::Settings`].
         pub autostart: Option<bool>,
+        /// See [`crate::model::Settings`].
+        pub fetch_limit_bytes: Option<u64>,
         /// See [`crate::model::Settings`].
         pub theme: Option<String>,
         /// See [`crate::model::Settings`].

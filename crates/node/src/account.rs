@@ -186,6 +186,7 @@ impl<S: Store> Node<S> {
             account: account.to_string(),
             name: self.name_of(account),
             status: card.and_then(|card| card.status.clone()),
+            avatar: card.and_then(crate::views::picture_of),
             trust: self.trust(account),
             relation: self.relation_view(account),
             online: self.is_online(account),
@@ -283,6 +284,7 @@ impl<S: Store> Node<S> {
         for (setting, value) in switches {
             *setting = value.unwrap_or(*setting);
         }
+        settings.fetch_limit_bytes = params.fetch_limit_bytes.unwrap_or(settings.fetch_limit_bytes);
         settings.theme = params.theme.unwrap_or_else(|| settings.theme.clone());
         settings.language = params.language.unwrap_or_else(|| settings.language.clone());
         let settings = self.settings.clone();

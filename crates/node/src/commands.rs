@@ -65,6 +65,24 @@ impl<S: Store> Node<S> {
                 let subscribed = Subscribed { revision: self.revision };
                 Ok(Reply::EventsSubscribe(Box::new(subscribed)))
             }
+            Command::AccountExport(_)
+            | Command::AccountImport(_)
+            | Command::DeviceLinkStart(_)
+            | Command::DeviceLinkAccept(_)
+            | Command::DeviceLinkCancel(_)
+            | Command::InviteCreate(_)
+            | Command::InviteAccept(_)
+            | Command::PictureGet(_)
+            | Command::FileAdd(_)
+            | Command::FileWrite(_)
+            | Command::FileSend(_)
+            | Command::FileFetch(_)
+            | Command::FileSave(_)
+            | Command::FileRead(_)
+            | Command::FileCancel(_)
+            | Command::FileList(_) => {
+                Err(ApiError::new(ErrorCode::Unsupported, "This is not built yet."))
+            }
             Command::AppStatus(_)
             | Command::AppUnlock(_)
             | Command::AppRetry(_)

@@ -34,6 +34,11 @@ impl<S: Store> Node<S> {
             device: device.to_string(),
             name,
             status,
+            avatar: self
+                .profile
+                .as_ref()
+                .and_then(|p| self.directory.card(&p.identity.account()))
+                .and_then(crate::views::picture_of),
             presence: presence.unwrap_or(anser_api::model::PresenceState::Available),
             addresses: self.addresses.clone(),
             relays: vec![],

@@ -89,6 +89,11 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Frame::Exchange(exchange) => self.exchanged(exchange),
+            Frame::FileWant(_)
+            | Frame::FilePart(_)
+            | Frame::FileLack(_)
+            | Frame::PictureWant(_)
+            | Frame::Picture(_) => Ok(()),
         }
     }
 

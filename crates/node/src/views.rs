@@ -5,7 +5,9 @@ use anser_api::model::{
 };
 use anser_api::model::{Peer, WaitCode, WaitReason};
 use anser_chat::{Deed, Shape};
-use anser_proto::{AccountId, Content, ConversationId, Event, EventId, Kind, Position, Role};
+use anser_proto::{
+    AccountId, Card, Content, ConversationId, Event, EventId, Kind, PictureId, Position, Role,
+};
 use anser_store::{Order, Store, StoreError, Table};
 
 use crate::disk;
@@ -39,6 +41,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// The id of a person's picture.
+pub(crate) fn picture_of(card: &Card) -> Option<String> {
+    card.avatar.map(|hash| PictureId(*hash).to_string())
+}
+
 fn role_view(role: Role) -> model::Role {
     match role {
         Role::Member => model::Role::Member,
@@ -66,6 +73,7 @@ impl<S: Store> Node<S> {
                     device: device.to_string(),
                     name: card.name.clone(),
                     status: card.status.clone(),
+                    avatar: picture_of(card),
                     online: connected || (!wanted && known.is_some_and(|d| d.on_lan)),
                     presence: self.presence_of(account),
                     via: known.map(|d| d.via.iter().copied().collect()).unwrap_or_default(),
@@ -106,6 +114,7 @@ impl<S: Store> Node<S> {
             .map(|account| model::Member {
                 account: account.to_string(),
                 name: self.name_of(&account),
+                avatar: self.directory.card(&account).and_then(picture_of),
                 role: role_view(membership.role(&account).unwrap_or(Role::Member)),
                 online: self.is_online(&account),
                 presence: self.presence_of(&account),
@@ -121,12 +130,17 @@ impl<S: Store> Node<S> {
             None => membership.title.clone(),
             Some(other) => self.name_of(&other),
         };
+        let avatar = match room.record.other {
+            None => membership.avatar.map(|hash| PictureId(hash).to_string()),
+            Some(other) => self.directory.card(&other).and_then(picture_of),
+        };
         let blocked = room.record.other.is_some_and(|other| self.relation(&other) == BLOCKED);
         let draft = self.store.get(Table::Drafts, &key_conversation(room.number))?;
         Ok(Some(model::Conversation {
             conversation: id.to_string(),
             kind,
             title,
+            avatar,
             members,
             unread: room.record.unread,
             read_up_to: room.record.read.map(|at| position_text(&at)),

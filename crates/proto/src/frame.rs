@@ -13,6 +13,7 @@ use crate::event::{Seen, WireEvent};
 use crate::id::{ConversationId, DeviceId};
 use crate::limits;
 use crate::sign::Signed;
+pub use crate::transfer::{FileLack, FilePart, FileWant, Picture, PictureWant};
 
 /// The first frame on every connection.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -265,6 +266,11 @@ frames! {
     9 Presence,
     10 Exchange,
     11 Ack,
+    12 FileWant,
+    13 FilePart,
+    14 FileLack,
+    15 PictureWant,
+    16 Picture,
 }
 
 fn frame_number(bytes: &[u8]) -> Result<u16, DecodeError> {
@@ -296,6 +302,15 @@ impl Frame {
                 within(exchange.devices.iter().all(DeviceAddresses::is_bounded), "addresses")
             }
             Self::Ack(ack) => within(ack.held.len() <= limits::PAGE_EVENTS, "held"),
+            Self::FileWant(want) => within(want.parts.len() <= limits::PARTS_WANTED, "parts"),
+            Self::FilePart(part) => {
+                within(part.data.len() <= limits::PART_BYTES, "part")?;
+                within(part.proof.len() <= limits::PROOF_STEPS, "proof")
+            }
+            Self::Picture(picture) => {
+                within(picture.bytes.len() <= limits::PICTURE_BYTES, "picture")
+            }
+            Self::FileLack(_) | Self::PictureWant(_) => Ok(()),
             Self::Want(_) | Self::Fork(_) | Self::Typing(_) | Self::Presence(_) => Ok(()),
         }
     }

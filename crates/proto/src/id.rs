@@ -95,6 +95,16 @@ macro_rules! id {
 }
 
 id! {
+    /// A file: the root of the BLAKE3 tree of its content, which is its BLAKE3 hash.
+    FileId
+}
+
+id! {
+    /// A picture of a person or group: BLAKE3 of its bytes.
+    PictureId
+}
+
+id! {
     /// A device: its Ed25519 public key, which is also its libp2p identity.
     DeviceId
 }

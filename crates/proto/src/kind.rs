@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::codec::{self, DecodeError, within};
 use crate::event::Seen;
-use crate::id::{AccountId, EventId};
+use crate::id::{AccountId, EventId, FileId};
 use crate::limits;
 
 /// The kind of an event. `Other` needs a newer version to be understood.
@@ -241,6 +241,33 @@ impl Genesis {
     }
 }
 
+/// A file that a message brings.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FileRef {
+    /// Root of the BLAKE3 tree of its content.
+    #[n(0)]
+    pub file: FileId,
+    /// Its size, at most [`limits::FILE_BYTES`].
+    #[n(1)]
+    pub size_bytes: u64,
+    /// Its name as the sender has it, at most [`limits::FILE_NAME_BYTES`]; not to be trusted.
+    #[n(2)]
+    pub name: String,
+    /// Media type, a hint; at most [`limits::MEDIA_TYPE_BYTES`].
+    #[n(3)]
+    pub media_type: Option<String>,
+}
+
+impl FileRef {
+    fn is_bounded(&self) -> bool {
+        self.size_bytes <= limits::FILE_BYTES
+            && !self.name.is_empty()
+            && self.name.len() <= limits::FILE_NAME_BYTES
+            && self.media_type.as_ref().is_none_or(|m| m.len() <= limits::MEDIA_TYPE_BYTES)
+    }
+}
+
 /// The body of a message and of what refers to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -257,9 +284,17 @@ pub struct Content {
     /// Whether a reaction or pin is set or taken away.
     #[n(3)]
     pub on: Option<bool>,
+    /// Files of a message, at most [`limits::ATTACHMENTS`].
+    #[n(4)]
+    pub attachments: Option<Vec<FileRef>>,
 }
 
 impl Content {
+    /// The files of a message.
+    pub fn files(&self) -> &[FileRef] {
+        self.attachments.as_deref().unwrap_or_default()
+    }
+
     /// The content in body bytes of an event of `kind`.
     ///
     /// # Errors
@@ -268,7 +303,11 @@ impl Content {
         let content: Self = codec::decode(bytes)?;
         let text = content.text.as_deref().unwrap_or_default();
         match kind {
-            Kind::Message => within(!text.is_empty(), "empty text")?,
+            Kind::Message => {
+                within(!text.is_empty() || !content.files().is_empty(), "empty message")?;
+                within(content.files().len() <= limits::ATTACHMENTS, "attachments")?;
+                within(content.files().iter().all(FileRef::is_bounded), "attachment")?;
+            }
             Kind::Edit => within(!text.is_empty() && content.target.is_some(), "edit")?,
             Kind::Delete => within(content.target.is_some(), "delete")?,
             Kind::Reaction => within(

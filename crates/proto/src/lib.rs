@@ -16,6 +16,7 @@ pub mod kind;
 pub mod limits;
 pub mod receipt;
 pub mod sign;
+pub mod transfer;
 
 pub use minicbor;
 
@@ -24,7 +25,7 @@ pub use certificate::{Certificate, DeviceList, Revocation};
 pub use codec::DecodeError;
 pub use event::{Event, EventError, Header, Position, Seen, WireEvent};
 pub use frame::{Frame, FrameError};
-pub use id::{AccountId, ConversationId, DeviceId, EventId, IdError};
-pub use kind::{Change, Content, Genesis, Kind, Role};
+pub use id::{AccountId, ConversationId, DeviceId, EventId, FileId, IdError, PictureId};
+pub use kind::{Change, Content, FileRef, Genesis, Kind, Role};
 pub use receipt::Receipt;
 pub use sign::{Domain, Keypair, Signature, Signed};

@@ -50,3 +50,19 @@ pub const LAMPORT_LEAP: u64 = 1 << 32;
 pub const REQUEST_EVENTS: u64 = 1;
 /// Most fork proofs carried in one frame.
 pub const FORKS: usize = 16;
+/// Most files of one message.
+pub const ATTACHMENTS: usize = 16;
+/// Largest file, in bytes.
+pub const FILE_BYTES: u64 = 64 << 30;
+/// Longest file name, in bytes of UTF-8.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Longest media type, in bytes.
+pub const MEDIA_TYPE_BYTES: usize = 127;
+/// Size of every part of a file but the last, in bytes: 64 BLAKE3 chunks.
+pub const PART_BYTES: usize = 64 * 1024;
+/// Most parts asked for in one frame.
+pub const PARTS_WANTED: usize = 64;
+/// Most steps from a part to the root of its file's tree: [`FILE_BYTES`] in parts is 2^20.
+pub const PROOF_STEPS: usize = 20;
+/// Largest picture of a person or group, in bytes.
+pub const PICTURE_BYTES: usize = 64 * 1024;

@@ -39,11 +39,19 @@ pub enum Table {
     Forks,
     /// One line per conversation for the list.
     Summaries,
+    /// Files: what is here of each, and its key.
+    Files,
+    /// Which messages bring a file, and which files a conversation has.
+    FilePlaces,
+    /// Pictures of people and groups.
+    Pictures,
+    /// Invitations that were accepted and wait for the inviter.
+    Joins,
 }
 
 impl Table {
     /// Every table, in the order of its number.
-    pub const ALL: [Table; 16] = [
+    pub const ALL: [Table; 20] = [
         Table::Meta,
         Table::Identity,
         Table::Contacts,
@@ -60,6 +68,10 @@ impl Table {
         Table::Pending,
         Table::Forks,
         Table::Summaries,
+        Table::Files,
+        Table::FilePlaces,
+        Table::Pictures,
+        Table::Joins,
     ];
 
     /// The number of this table: the leading byte of its keys.

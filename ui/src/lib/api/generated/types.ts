@@ -18,6 +18,10 @@ name: string,
  */
 status: string | null, 
 /**
+ * Picture id, for `picture.get`; missing where there is none.
+ */
+avatar: string | null, 
+/**
  * How available one says to be.
  */
 presence: PresenceState, 
@@ -42,6 +46,32 @@ name: string,
  * What to call this device; the host's name where it is missing.
  */
 device_label?: string, };
+export type AccountExport = { 
+/**
+ * Where the backup goes.
+ */
+path: string, 
+/**
+ * What it is sealed with, at least 8 characters.
+ */
+passphrase: string, 
+/**
+ * Whether to replace a file that is there; default no.
+ */
+overwrite?: boolean, };
+export type AccountImport = { 
+/**
+ * A file that `account.export` wrote.
+ */
+path: string, 
+/**
+ * What it was sealed with.
+ */
+passphrase: string, 
+/**
+ * What to call this device; the host's name where it is missing.
+ */
+device_label?: string, };
 export type AccountUpdate = { 
 /**
  * Shown name.
@@ -50,7 +80,12 @@ name?: string,
 /**
  * Status line; empty takes it away.
  */
-status?: string, };
+status?: string, 
+/**
+ * Picture: base64 of a PNG, JPEG or WebP of at most 64 KiB and 1,024 pixels a side; empty
+ * takes it away.
+ */
+avatar?: string, };
 export type ApiError = { 
 /**
  * For programs.
@@ -101,13 +136,33 @@ export type AppUnlock = {
 passphrase: string, };
 export type Attachment = { 
 /**
- * File name.
+ * File id: the root of its content's BLAKE3 tree.
+ */
+file: string, 
+/**
+ * File name, fit to be a name on any system; never a path.
  */
 name: string, 
 /**
  * Size.
  */
-size_bytes: number, };
+size_bytes: number, 
+/**
+ * Media type that the sender gave, such as `image/png`; a hint, not to be trusted.
+ */
+media_type: string, 
+/**
+ * Where the content is.
+ */
+state: FileState, 
+/**
+ * How much of it is here.
+ */
+received_bytes: number, 
+/**
+ * The transfer that fetches it now.
+ */
+transfer: string | null, };
 export type ByAccount = { 
 /**
  * Account id.
@@ -167,6 +222,10 @@ name: string,
  * Status line.
  */
 status: string | null, 
+/**
+ * Picture id, for `picture.get`; missing where there is none.
+ */
+avatar: string | null, 
 /**
  * How sure we are.
  */
@@ -236,6 +295,10 @@ kind: ConversationKind,
  * Title: the group's, or the other person's name.
  */
 title: string, 
+/**
+ * Picture id, for `picture.get`; missing where there is none.
+ */
+avatar: string | null, 
 /**
  * Who is in it.
  */
@@ -339,6 +402,10 @@ conversation: string,
  */
 title?: string, 
 /**
+ * The group's picture, for everybody; as in `account.update`.
+ */
+avatar?: string, 
+/**
  * No notifications, here only.
  */
 muted?: boolean, 
@@ -402,6 +469,16 @@ current: boolean,
  * Whether it is connected.
  */
 online: boolean, };
+export type DeviceLinkAccept = { 
+/**
+ * The code that the new device shows.
+ */
+code: string, };
+export type DeviceLinkStart = { 
+/**
+ * What to call this device; the host's name where it is missing.
+ */
+device_label?: string, };
 export type DeviceRevoke = { 
 /**
  * Device id.
@@ -475,7 +552,27 @@ account: string,
 /**
  * Whether they type.
  */
-typing: boolean, } | { "type": "relay.changed", 
+typing: boolean, } | { "type": "file.progress", 
+/**
+ * As it is now.
+ */
+transfer: Transfer, } | { "type": "picture.added", 
+/**
+ * Its id.
+ */
+picture: string, } | { "type": "devices.changed", 
+/**
+ * All of them.
+ */
+devices: Array<Device>, } | { "type": "link.changed", 
+/**
+ * How it stands.
+ */
+step: LinkStep, 
+/**
+ * What happened and what to do, where it failed.
+ */
+message: string, } | { "type": "relay.changed", 
 /**
  * As it is now.
  */
@@ -552,7 +649,27 @@ account: string,
 /**
  * Whether they type.
  */
-typing: boolean, } | { "type": "relay.changed", 
+typing: boolean, } | { "type": "file.progress", 
+/**
+ * As it is now.
+ */
+transfer: Transfer, } | { "type": "picture.added", 
+/**
+ * Its id.
+ */
+picture: string, } | { "type": "devices.changed", 
+/**
+ * All of them.
+ */
+devices: Array<Device>, } | { "type": "link.changed", 
+/**
+ * How it stands.
+ */
+step: LinkStep, 
+/**
+ * What happened and what to do, where it failed.
+ */
+message: string, } | { "type": "relay.changed", 
 /**
  * As it is now.
  */
@@ -573,6 +690,172 @@ message: string,
  * Where it concerns one.
  */
 conversation: string | null, };
+export type Exported = { 
+/**
+ * Where it is.
+ */
+path: string, 
+/**
+ * Its size.
+ */
+size_bytes: number, 
+/**
+ * How many conversations are in it.
+ */
+conversations: number, 
+/**
+ * How many events are in it.
+ */
+events: number, };
+export type FileAdd = { 
+/**
+ * A file on this computer.
+ */
+path?: string, 
+/**
+ * The name, where no path is given.
+ */
+name?: string, 
+/**
+ * The size of the content to follow, where no path is given.
+ */
+size_bytes?: number, };
+export type FileCancel = { 
+/**
+ * Transfer id.
+ */
+transfer: string, };
+export type FileData = { 
+/**
+ * The bytes, in base64.
+ */
+data: string, 
+/**
+ * Size of the whole file.
+ */
+size_bytes: number, };
+export type FileFetch = { 
+/**
+ * Message id.
+ */
+message: string, 
+/**
+ * Which of the message's files; the first where it is missing.
+ */
+file?: string, };
+export type FileList = { 
+/**
+ * Files of this conversation; without it only the transfers under way are given.
+ */
+conversation?: string, 
+/**
+ * At most 500; default 50.
+ */
+limit?: number, 
+/**
+ * The position of the message after which, going back, to go on.
+ */
+before?: string, };
+export type FileRead = { 
+/**
+ * File id.
+ */
+file: string, 
+/**
+ * From which byte.
+ */
+offset: number, 
+/**
+ * At most 524,288 bytes.
+ */
+limit: number, };
+export type FileSave = { 
+/**
+ * Message id.
+ */
+message: string, 
+/**
+ * Where it goes: a file, or a folder that is there, in which it gets its own name.
+ */
+path: string, 
+/**
+ * Which of the message's files; the first where it is missing.
+ */
+file?: string, 
+/**
+ * Whether to replace a file that is there; default no.
+ */
+overwrite?: boolean, };
+export type FileSend = { 
+/**
+ * Conversation id.
+ */
+conversation: string, 
+/**
+ * A file on this computer.
+ */
+path: string, 
+/**
+ * Text beside it.
+ */
+text?: string, 
+/**
+ * Message id that this answers.
+ */
+reply_to?: string, };
+export type FileState = "absent" | "fetching" | "here" | "gone";
+export type FileWrite = { 
+/**
+ * Transfer id.
+ */
+transfer: string, 
+/**
+ * The next bytes, in base64; at most 512 KiB a call.
+ */
+data: string, };
+export type Files = { 
+/**
+ * Transfers under way, and those that ended in the last minutes.
+ */
+transfers: Array<Transfer>, 
+/**
+ * Files of the conversation, newest first.
+ */
+files: Array<SharedFile>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+export type Invite = { 
+/**
+ * The `anser:invite/` link.
+ */
+link: string, 
+/**
+ * Until when, by this device's clock.
+ */
+expires_ms: number, };
+export type InviteAccept = { 
+/**
+ * An `anser:invite/` link.
+ */
+link: string, };
+export type InviteCreate = { 
+/**
+ * A group to let people into; without it the link only makes a contact.
+ */
+conversation?: string, };
+export type LinkCode = { 
+/**
+ * To be pasted or scanned on a device that has the account.
+ */
+code: string, 
+/**
+ * Until when, by this device's clock.
+ */
+expires_ms: number, };
+export type LinkStep = "waiting" | "receiving" | "done" | "expired" | "failed";
+export type MaybeConversation = Conversation | null;
 export type Member = { 
 /**
  * Account id.
@@ -582,6 +865,10 @@ account: string,
  * Shown name.
  */
 name: string, 
+/**
+ * Picture id, for `picture.get`; missing where there is none.
+ */
+avatar: string | null, 
 /**
  * Role; in a direct conversation everybody is `member`.
  */
@@ -830,13 +1117,17 @@ export type MessageSend = {
  */
 conversation: string, 
 /**
- * The text, at most 64 KiB.
+ * The text, at most 64 KiB; may be empty where there are attachments.
  */
 text: string, 
 /**
  * Message id that this answers.
  */
-reply_to?: string, };
+reply_to?: string, 
+/**
+ * Ids of files that are here whole (see `file.add`), at most 16.
+ */
+attachments?: Array<string>, };
 export type Notice = { 
 /**
  * `created`, `added`, `removed`, `left`, `role`, `title`, `avatar`, `unknown`.
@@ -877,6 +1168,10 @@ name: string,
  */
 status: string | null, 
 /**
+ * Picture id, for `picture.get`; missing where there is none.
+ */
+avatar: string | null, 
+/**
  * Whether it can be reached now.
  */
 online: boolean, 
@@ -914,6 +1209,24 @@ export type Peers = {
  * The peers, online first, then by name.
  */
 peers: Array<Peer>, };
+export type Picture = { 
+/**
+ * Picture id: BLAKE3 of its bytes.
+ */
+picture: string, 
+/**
+ * `image/png`, `image/jpeg` or `image/webp`.
+ */
+media_type: string, 
+/**
+ * The bytes, in base64.
+ */
+data: string, };
+export type PictureGet = { 
+/**
+ * Picture id, as `avatar` gives it.
+ */
+picture: string, };
 export type PresenceSet = { 
 /**
  * `available`, `away` or `busy`.
@@ -1005,6 +1318,10 @@ close_to_tray: boolean,
  */
 autostart: boolean, 
 /**
+ * Files up to this size are fetched by themselves; 0 for none.
+ */
+fetch_limit_bytes: number, 
+/**
  * `system`, `light` or `dark`.
  */
 theme: string, 
@@ -1044,11 +1361,40 @@ autostart?: boolean,
 /**
  * See [`crate::model::Settings`].
  */
+fetch_limit_bytes?: number, 
+/**
+ * See [`crate::model::Settings`].
+ */
 theme?: string, 
 /**
  * See [`crate::model::Settings`].
  */
 language?: string, };
+export type SharedFile = { 
+/**
+ * Message id.
+ */
+message: string, 
+/**
+ * Who sent it.
+ */
+account: string, 
+/**
+ * The sender's name now.
+ */
+name: string, 
+/**
+ * The sender's clock.
+ */
+sent_ms: number, 
+/**
+ * The message's position.
+ */
+position: string, 
+/**
+ * The file.
+ */
+attachment: Attachment, };
 export type Snapshot = { 
 /**
  * The revision this is as of.
@@ -1079,6 +1425,62 @@ export type Subscribed = {
  * Events with higher revisions follow.
  */
 revision: number, };
+export type Transfer = { 
+/**
+ * Transfer id.
+ */
+transfer: string, 
+/**
+ * What it does.
+ */
+kind: TransferKind, 
+/**
+ * How it stands.
+ */
+state: TransferState, 
+/**
+ * File id, once known.
+ */
+file: string | null, 
+/**
+ * File name.
+ */
+name: string, 
+/**
+ * Whole size.
+ */
+size_bytes: number, 
+/**
+ * How much is done.
+ */
+done_bytes: number, 
+/**
+ * The conversation it belongs to.
+ */
+conversation: string | null, 
+/**
+ * The message it belongs to; for `file.send` once it is sent.
+ */
+message: string | null, 
+/**
+ * From how many devices it comes just now.
+ */
+sources: number, 
+/**
+ * For programs and translations, why it waits or failed: `offline`, `nobody_has_it`,
+ * `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`.
+ */
+code: string | null, 
+/**
+ * In English, what happened and what to do.
+ */
+reason: string | null, 
+/**
+ * Where it was saved or exported to.
+ */
+path: string | null, };
+export type TransferKind = "add" | "fetch" | "save" | "export" | "import";
+export type TransferState = "waiting" | "running" | "done" | "failed" | "cancelled";
 export type Trust = "unverified" | "verified" | "own";
 export type TypingSet = { 
 /**
@@ -1116,10 +1518,20 @@ export interface Methods {
   "account.create": { params: AccountCreate; result: Account };
   /** One's own account. */
   "account.get": { params: Empty; result: Account };
-  /** Changes name or status line. */
+  /** Changes name, status line or picture. */
   "account.update": { params: AccountUpdate; result: Account };
+  /** Writes a sealed backup of the account with its conversations; progress comes as `file.progress`. */
+  "account.export": { params: AccountExport; result: Exported };
+  /** Makes this profile a further device of the account in a backup; progress comes as `file.progress`. */
+  "account.import": { params: AccountImport; result: Account };
   /** One's own devices. */
   "device.list": { params: Empty; result: Devices };
+  /** Shows a code with which a device that has an account takes this one in. */
+  "device.link_start": { params: DeviceLinkStart; result: LinkCode };
+  /** Takes the device that shows this code into one's account. */
+  "device.link_accept": { params: DeviceLinkAccept; result: Device };
+  /** Makes the code that was shown invalid. */
+  "device.link_cancel": { params: Empty; result: Done };
   /** Takes a device out of the account. */
   "device.revoke": { params: DeviceRevoke; result: Devices };
   /** People on this network and known ones. */
@@ -1136,6 +1548,12 @@ export interface Methods {
   "contact.block": { params: ContactBlock; result: Contact };
   /** Marks somebody as verified, if the number is theirs and ours. */
   "contact.verify": { params: ContactVerify; result: Contact };
+  /** Makes a link that lets whoever has it become a contact and, with `conversation`, a member. */
+  "invite.create": { params: InviteCreate; result: Invite };
+  /** Follows such a link; `null` while the inviter cannot be reached. */
+  "invite.accept": { params: InviteAccept; result: MaybeConversation };
+  /** A picture of a person or group. */
+  "picture.get": { params: PictureGet; result: Picture };
   /** The direct conversation with somebody. */
   "conversation.direct": { params: ByAccount; result: Conversation };
   /** Founds a group. */
@@ -1174,6 +1592,22 @@ export interface Methods {
   "message.read": { params: MessageRead; result: Conversation };
   /** Finds messages. */
   "message.search": { params: MessageSearch; result: SearchPage };
+  /** Takes a file in, to be sent with `message.send`. */
+  "file.add": { params: FileAdd; result: Transfer };
+  /** Gives the next bytes of a file that was added without a path. */
+  "file.write": { params: FileWrite; result: Transfer };
+  /** Sends a file of this computer. */
+  "file.send": { params: FileSend; result: Transfer };
+  /** Fetches a file of a message into this device. */
+  "file.fetch": { params: FileFetch; result: Transfer };
+  /** Writes a file of a message to this computer; fetches it first where needed. */
+  "file.save": { params: FileSave; result: Transfer };
+  /** A piece of the content of a file that is here. */
+  "file.read": { params: FileRead; result: FileData };
+  /** Ends a transfer. */
+  "file.cancel": { params: FileCancel; result: Transfer };
+  /** Transfers, and the files of a conversation. */
+  "file.list": { params: FileList; result: Files };
   /** Says that one types. */
   "typing.set": { params: TypingSet; result: Done };
   /** Says how available one is. */
