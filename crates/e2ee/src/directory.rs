@@ -1,7 +1,8 @@
 //! Which device speaks for which account, learnt from certificates, lists and cards.
 //!
 //! Monotonic: a device keeps the account it was first certified for (its key signs for one
-//! account; a second account claiming it is ignored), the highest device list wins.
+//! account; a second account claiming it is ignored), the highest device list wins, and a device
+//! that any list revoked stays revoked.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ use anser_proto::card::OpenCard;
 use anser_proto::certificate::{Certificate, DeviceList};
 use anser_proto::sign::Signed;
 use anser_proto::{AccountId, Card, ConversationId, DeviceId};
+
+use crate::merge;
 
 /// The devices and cards known here.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +53,20 @@ impl Directory {
         }
         let account = open.card.account;
         let (mut news, mut list) = (CardNews::Devices, open.devices);
-        if let Some(known) = self.cards.get(&account) {
+        if let Some(known) = self.cards.get_mut(&account) {
+            let both = [known.list.revoked.as_slice(), list.revoked.as_slice()];
+            let revoked = merge::revocations(both.into_iter());
+            let before = merge::revocations([known.list.revoked.as_slice()].into_iter());
+            let more_revoked = revoked != before;
             let newer_list = list.version > known.list.version;
-            if open.card.version <= known.card.version && !newer_list {
-                return CardNews::Nothing;
-            }
             if !newer_list {
                 list = known.list.clone();
-                news = CardNews::Card;
+                news = if more_revoked { CardNews::Devices } else { CardNews::Card };
+            }
+            list.revoked = revoked;
+            if open.card.version <= known.card.version && !newer_list {
+                known.list = list;
+                return if more_revoked { CardNews::Devices } else { CardNews::Nothing };
             }
         }
         self.cards.insert(account, Known { card: open.card, signed, list });
@@ -120,6 +129,7 @@ mod tests {
     use super::*;
     use crate::Identity;
     use anser_proto::Keypair;
+    use anser_proto::certificate::Revocation;
 
     fn identity(seed: u8) -> Identity {
         let (account, device) =
@@ -134,9 +144,9 @@ mod tests {
     #[test]
     fn the_newer_card_and_list_win_whatever_the_order() {
         let mut alice = identity(1);
-        let first = alice.card(1, "Alice".into(), None, vec![]);
+        let first = alice.card(1, "Alice".into(), None, None, vec![]);
         alice.add_device(DeviceId([9; 32]), "laptop".into(), 2);
-        let second = alice.card(2, "Alice B.".into(), None, vec![]);
+        let second = alice.card(2, "Alice B.".into(), None, None, vec![]);
 
         let mut directory = Directory::default();
         assert_eq!(learn(&mut directory, second.clone()), CardNews::Devices);
@@ -147,12 +157,36 @@ mod tests {
     }
 
     #[test]
+    fn a_revoked_device_stays_revoked_whichever_list_comes_later() {
+        let mut alice = identity(1);
+        let phone = DeviceId([9; 32]);
+        alice.add_device(phone, "phone".into(), 2);
+        let first = alice.card(1, "Alice".into(), None, None, vec![]);
+        let mut other = alice.clone();
+        alice.revoke(Revocation { device: phone, cuts: vec![] });
+        let revoking = alice.card(2, "Alice".into(), None, None, vec![]);
+        for number in 0..3 {
+            other.add_device(DeviceId([20 + number; 32]), "x".into(), 3);
+        }
+        let later = other.card(3, "Alice".into(), None, None, vec![]);
+
+        for order in [[&first, &revoking, &later], [&first, &later, &revoking]] {
+            let mut directory = Directory::default();
+            for card in order {
+                learn(&mut directory, card.clone());
+            }
+            assert!(!directory.devices_of(&alice.account()).contains(&phone));
+            assert!(directory.cut(&alice.account(), &phone, &ConversationId([0; 32])).is_some());
+        }
+    }
+
+    #[test]
     fn a_device_never_changes_its_account() {
         let (alice, mut mallory) = (identity(1), identity(2));
         let mut directory = Directory::default();
-        learn(&mut directory, alice.card(1, "Alice".into(), None, vec![]));
+        learn(&mut directory, alice.card(1, "Alice".into(), None, None, vec![]));
         mallory.add_device(alice.device(), "stolen".into(), 2);
-        learn(&mut directory, mallory.card(1, "Mallory".into(), None, vec![]));
+        learn(&mut directory, mallory.card(1, "Mallory".into(), None, None, vec![]));
         assert_eq!(directory.account_of(&alice.device()), Some(alice.account()));
     }
 }

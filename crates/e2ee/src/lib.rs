@@ -6,8 +6,9 @@
 
 mod directory;
 mod identity;
+mod merge;
 mod safety;
 
 pub use directory::{CardNews, Directory};
-pub use identity::Identity;
+pub use identity::{Identity, Merged};
 pub use safety::SafetyNumber;

@@ -11,11 +11,12 @@ use anser_proto::certificate::{Certificate, Cut, Revocation};
 use anser_proto::frame::Digests;
 use anser_proto::sign::Keypair;
 use anser_proto::{AccountId, DeviceId, limits};
-use anser_store::{Batch, Store, Table};
+use anser_store::{Batch, Store, StoreError, Table};
 
 use crate::disk;
-use crate::node::{Answer, Node};
+use crate::node::{About, Answer, Node};
 use crate::people::{BLOCKED, CONTACT, STRANGER};
+use crate::pictures;
 use crate::records::ProfileRecord;
 use crate::write::no_account;
 
@@ -32,7 +33,7 @@ impl<S: Store> Node<S> {
         let label = label.chars().take(64).collect();
         let account = Keypair::from_secret(&self.random.bytes());
         let identity = Identity::create(account, self.key.clone(), label, self.now.wall_ms);
-        self.take_profile(identity, name, None, 1);
+        self.take_profile(identity, About { name, status: None, avatar: None }, 1);
         self.save_profile()?;
         let connected: Vec<_> = self.sessions.keys().copied().collect();
         for device in connected {
@@ -43,32 +44,50 @@ impl<S: Store> Node<S> {
         Ok(Reply::AccountCreate(Box::new(account)))
     }
 
-    fn save_profile(&mut self) -> Result<(), ApiError> {
-        let Some(profile) = &self.profile else { return Err(no_account()) };
+    pub(crate) fn save_profile(&mut self) -> Result<(), ApiError> {
+        if self.profile.is_none() {
+            return Err(no_account());
+        }
+        self.store_profile().map_err(|e| self.fail_command(e))
+    }
+
+    /// Writes the account as it is now, and that of all its devices that have numbers to get.
+    pub(crate) fn store_profile(&mut self) -> Result<(), StoreError> {
+        let Some(profile) = &self.profile else { return Ok(()) };
         let record = ProfileRecord {
             secret: (*profile.identity.account_key().secret()).into(),
             list: profile.identity.list().sign(profile.identity.account_key()),
-            name: profile.name.clone(),
-            status: profile.status.clone(),
+            name: profile.about.name.clone(),
+            status: profile.about.status.clone(),
             version: profile.version,
+            certificate: Some(profile.identity.certificate().clone()),
+            avatar: profile.about.avatar,
         };
+        let own = profile.identity.account();
         let mut batch = Batch::new();
         disk::put(&mut batch, Table::Identity, b"account", &record);
-        let device = self.device();
-        self.number(device, &mut batch);
-        self.commit(batch).map_err(|e| self.fail_command(e))
+        let mut devices = self.directory.devices_of(&own);
+        devices.push(self.device());
+        for device in devices {
+            if !self.numbers.devices.contains_key(&device) {
+                self.number(device, &mut batch);
+            }
+        }
+        self.commit(batch)
     }
 
     /// Makes a new card, stores it and tells everybody connected.
-    fn publish(&mut self) -> Result<model::Account, ApiError> {
-        let Some(profile) = self.profile.take() else { return Err(no_account()) };
+    pub(crate) fn publish(&mut self) -> Result<model::Account, ApiError> {
+        let Some(profile) = &self.profile else { return Err(no_account()) };
+        let (identity, about) = (profile.identity.clone(), profile.about.clone());
         let version = profile.version.saturating_add(1);
-        let presence = profile.presence;
-        self.take_profile(profile.identity, profile.name, profile.status, version);
-        if let Some(profile) = &mut self.profile {
-            profile.presence = presence;
-        }
+        self.take_profile(identity, about, version);
         self.save_profile()?;
+        self.tell_profile().map_err(|e| self.fail_command(e))
+    }
+
+    /// Tells everybody connected, and the shell, of the account as it is now.
+    pub(crate) fn tell_profile(&mut self) -> Result<model::Account, StoreError> {
         let connected: Vec<_> = self.sessions.keys().copied().collect();
         for device in connected {
             if let Some(session) = self.sessions.get_mut(&device) {
@@ -76,7 +95,8 @@ impl<S: Store> Node<S> {
             }
             self.greet(device);
         }
-        let account = self.account_view().map_err(|e| self.fail_command(e))?;
+        self.dirty_people.extend(self.own_account());
+        let account = self.account_view()?;
         self.emit(EventBody::AccountChanged { account: account.clone() });
         Ok(account)
     }
@@ -86,13 +106,24 @@ impl<S: Store> Node<S> {
         if params.status.as_ref().is_some_and(|s| s.len() > limits::STATUS_BYTES) {
             return Err(ApiError::new(ErrorCode::TooLarge, "A status line is at most 512 bytes."));
         }
+        let avatar = params.avatar.as_deref().map(pictures::given).transpose()?;
+        if self.profile.is_none() {
+            return Err(no_account());
+        }
+        let picture = match avatar {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(bytes)) => {
+                Some(Some(self.keep_picture(&bytes).map_err(|e| self.fail_command(e))?))
+            }
+        };
         let Some(profile) = &mut self.profile else { return Err(no_account()) };
-        if let Some(name) = name {
-            profile.name = name;
-        }
+        let about = &mut profile.about;
+        about.name = name.unwrap_or_else(|| about.name.clone());
         if let Some(status) = params.status {
-            profile.status = Some(status.trim().to_owned()).filter(|s| !s.is_empty());
+            about.status = Some(status.trim().to_owned()).filter(|s| !s.is_empty());
         }
+        about.avatar = picture.unwrap_or(about.avatar);
         Ok(Reply::AccountUpdate(Box::new(self.publish()?)))
     }
 
@@ -247,7 +278,10 @@ impl<S: Store> Node<S> {
                  somebody may be in between.",
             ));
         }
-        self.person(account).verified = true;
+        let stamp = self.next_stamp();
+        let person = self.person(account);
+        (person.verified, person.stamp) = (true, Some(stamp));
+        self.tell_own_person(&account);
         self.save_person(account).map_err(|e| self.fail_command(e))?;
         self.dirty_people.insert(account);
         self.dirty_shared(&account);

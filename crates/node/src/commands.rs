@@ -18,6 +18,10 @@ impl<S: Store> Node<S> {
             }
             Command::AccountUpdate(params) => self.account_update(params),
             Command::DeviceList(_) => Ok(Reply::DeviceList(Box::new(self.devices_view()))),
+            Command::DeviceLinkStart(params) => self.link_start(params),
+            Command::DeviceLinkCancel(_) => self.link_cancel(),
+            Command::InviteCreate(params) => self.invite_create(&params),
+            Command::PictureGet(params) => self.picture_get(&params),
             Command::DeviceRevoke(params) => self.device_revoke(params),
             Command::PeerList(_) => {
                 Ok(Reply::PeerList(Box::new(Peers { peers: self.peers_view() })))
@@ -67,12 +71,6 @@ impl<S: Store> Node<S> {
             }
             Command::AccountExport(_)
             | Command::AccountImport(_)
-            | Command::DeviceLinkStart(_)
-            | Command::DeviceLinkAccept(_)
-            | Command::DeviceLinkCancel(_)
-            | Command::InviteCreate(_)
-            | Command::InviteAccept(_)
-            | Command::PictureGet(_)
             | Command::FileAdd(_)
             | Command::FileWrite(_)
             | Command::FileSend(_)
@@ -86,6 +84,8 @@ impl<S: Store> Node<S> {
             Command::AppStatus(_)
             | Command::AppUnlock(_)
             | Command::AppRetry(_)
+            | Command::DeviceLinkAccept(_)
+            | Command::InviteAccept(_)
             | Command::PeerDial(_)
             | Command::DoctorRun(_) => Err(ApiError::new(
                 ErrorCode::Unsupported,

@@ -150,6 +150,7 @@ impl<S: Store> Node<S> {
             unread: 0,
             active_ms: self.now.wall_ms,
             receipt: 0,
+            stamp: None,
         };
         let mut batch = Batch::new();
         disk::put(&mut batch, Table::Conversations, &key_conversation(number), &record);
@@ -397,7 +398,8 @@ impl<S: Store> Node<S> {
             self.review_want(&account);
             self.offer_to_account(id, &account);
         }
-        Ok(())
+        self.joins_done(&id)?;
+        self.want_group_picture(&id)
     }
 
     /// Offers a conversation to the connected devices of an account.

@@ -45,6 +45,9 @@ impl<S: Store> Node<S> {
         let own = self.own_account().ok_or_else(no_account)?;
         let device = self.device();
         let id = self.room_id(text)?;
+        if self.is_revoked() {
+            return Err(crate::linking::revoked());
+        }
         let Some(room) = self.rooms.get(&id) else {
             return Err(ApiError::not_found("conversation"));
         };
@@ -271,6 +274,7 @@ impl<S: Store> Node<S> {
         };
         if room.record.read.is_none_or(|read| read < up_to) {
             self.read_elsewhere(id, Some(up_to)).map_err(|e| self.fail_command(e))?;
+            self.tell_own_room(&id);
             self.timers.retain(|(_, timer)| *timer != Timer::Receipt(id));
             self.after(0, Timer::Receipt(id));
         }

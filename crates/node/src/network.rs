@@ -38,6 +38,7 @@ impl<S: Store> Node<S> {
             self.learn_addresses(device, vec![address])?;
         }
         self.greet(device);
+        self.offer_link(device);
         Ok(())
     }
 
@@ -157,7 +158,7 @@ impl<S: Store> Node<S> {
 
     /// Asks for connections to the devices of an account, if it is wanted.
     pub(crate) fn want_account(&mut self, account: &AccountId) {
-        if Some(*account) == self.own_account() || !self.is_wanted(account) {
+        if !self.is_wanted(account) {
             return;
         }
         for device in self.directory.devices_of(account) {
@@ -261,7 +262,7 @@ impl<S: Store> Node<S> {
                 }
                 continue;
             };
-            if Some(account) == self.own_account() || !self.is_wanted(&account) {
+            if !self.is_wanted(&account) {
                 continue;
             }
             self.learn_addresses(entry.device, entry.addresses.clone())?;

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anser_api::model::{PresenceState, Settings, Via};
-use anser_api::{ApiError, ErrorCode, Event, EventBody, Reply};
+use anser_api::{ApiError, Command, ErrorCode, Event, EventBody, Reply};
 use anser_chat::Conversation;
 use anser_e2ee::{Directory, Identity};
 use anser_proto::sign::{Keypair, Signed};
-use anser_proto::{AccountId, ConversationId, DeviceId, Frame};
+use anser_proto::{AccountId, ConversationId, DeviceAddresses, DeviceId, Frame, PictureId};
 use anser_store::{Batch, Store, StoreError};
 use zeroize::Zeroizing;
 
+use crate::invites::Joins;
 use crate::io::{Input, Now, Output};
+use crate::linking::Linking;
 use crate::random::Random;
 use crate::records::{ConversationRecord, PersonRecord};
 use crate::session::Session;
@@ -39,6 +41,12 @@ pub struct Node<S> {
     pub(crate) dirty_rooms: BTreeSet<ConversationId>,
     pub(crate) dirty_people: BTreeSet<AccountId>,
     pub(crate) dirty_receipts: BTreeSet<(ConversationId, AccountId)>,
+    /// The highest counter of an own record's stamp.
+    pub(crate) own_clock: u64,
+    pub(crate) linking: Linking,
+    pub(crate) joins: Joins,
+    /// A backup is being read in: nothing is shown until it is whole.
+    pub(crate) restoring: bool,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) revision: u64,
     pub(crate) counters: Counters,
@@ -48,11 +56,18 @@ pub struct Node<S> {
 /// One's own account.
 pub(crate) struct Profile {
     pub(crate) identity: Identity,
-    pub(crate) name: String,
-    pub(crate) status: Option<String>,
+    pub(crate) about: About,
     pub(crate) presence: PresenceState,
     pub(crate) version: u64,
     pub(crate) card: Signed,
+}
+
+/// What a person shows of themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) name: String,
+    pub(crate) status: Option<String>,
+    pub(crate) avatar: Option<PictureId>,
 }
 
 /// What is known of a device, connected or not.
@@ -61,6 +76,25 @@ pub(crate) struct Device {
     pub(crate) addresses: Vec<String>,
     pub(crate) via: BTreeSet<Via>,
     pub(crate) on_lan: bool,
+}
+
+impl Profile {
+    /// The card as it travels in links: with addresses.
+    pub(crate) fn card_with(&self, addresses: Vec<DeviceAddresses>) -> Signed {
+        self.about.card(&self.identity, self.version, addresses)
+    }
+}
+
+impl About {
+    pub(crate) fn card(
+        &self,
+        identity: &Identity,
+        version: u64,
+        addresses: Vec<DeviceAddresses>,
+    ) -> Signed {
+        let (name, status) = (self.name.clone(), self.status.clone());
+        identity.card(version, name, status, self.avatar, addresses)
+    }
 }
 
 /// A conversation with what is kept beside its rules.
@@ -97,6 +131,12 @@ pub(crate) enum Timer {
     Typing(ConversationId, AccountId),
     /// A stranger did not say hello in time.
     Introduction(DeviceId),
+    /// The code that this device shows is no longer valid.
+    LinkExpires,
+    /// A device whose code was accepted did not take the account in time.
+    Grant(DeviceId),
+    /// An invitation was accepted; nobody let us in yet.
+    Join([u8; 16]),
 }
 
 /// What was counted since the start. A peer's bad input ends here.
@@ -160,9 +200,16 @@ impl<S: Store> Node<S> {
             return;
         }
         let done = match input {
+            // These wait for another device.
+            Input::Command { id, command: Command::DeviceLinkAccept(params) } => {
+                self.link_accept(id, &params)
+            }
+            Input::Command { id, command: Command::InviteAccept(params) } => {
+                self.invite_accept(id, &params)
+            }
             Input::Command { id, command } => {
-                let result = self.command(command).map(Box::new);
-                self.outputs.push_back(Output::Reply { id, result });
+                let result = self.command(command);
+                self.reply(id, result);
                 Ok(())
             }
             Input::Connected { device, address } => self.connected(device, address),
@@ -208,6 +255,18 @@ impl<S: Store> Node<S> {
                 }
                 Timer::Introduction(device) => {
                     self.introduction_ended(device);
+                    Ok(())
+                }
+                Timer::LinkExpires => {
+                    self.link_expired();
+                    Ok(())
+                }
+                Timer::Grant(device) => {
+                    self.grant_ended(device);
+                    Ok(())
+                }
+                Timer::Join(nonce) => {
+                    self.join_waits(nonce);
                     Ok(())
                 }
             };
@@ -268,7 +327,15 @@ impl<S: Store> Node<S> {
         shown
     }
 
+    pub(crate) fn reply(&mut self, id: u64, result: Answer) {
+        let result = result.map(Box::new);
+        self.outputs.push_back(Output::Reply { id, result });
+    }
+
     pub(crate) fn emit(&mut self, body: EventBody) {
+        if self.restoring {
+            return;
+        }
         self.revision = self.revision.saturating_add(1);
         let event = Event { revision: self.revision, body };
         self.outputs.push_back(Output::Event(Box::new(event)));
@@ -288,6 +355,9 @@ impl<S: Store> Node<S> {
     /// Emits what changed during the burst, once each.
     fn announce(&mut self) -> Result<(), StoreError> {
         for account in std::mem::take(&mut self.dirty_people) {
+            if Some(account) == self.own_account() {
+                self.emit(EventBody::DevicesChanged { devices: self.devices_view().devices });
+            }
             for peer in self.peers_of(&account) {
                 self.emit(EventBody::PeerChanged { peer });
             }

@@ -12,8 +12,10 @@ use anser_store::{Batch, Store, StoreError, Table};
 
 use crate::disk;
 use crate::forks::StoredFork;
+use crate::invites::Joins;
 use crate::io::Now;
-use crate::node::{Counters, Device, Node, Numbers, Profile, Room, Timer};
+use crate::linking::Linking;
+use crate::node::{About, Counters, Device, Node, Numbers, Profile, Room, Timer};
 use crate::random::Random;
 use crate::records::{
     self, ConversationRecord, DeliveredRecord, DeviceRecord, LogRecord, PersonRecord, ProfileRecord,
@@ -61,6 +63,10 @@ impl<S: Store> Node<S> {
             dirty_rooms: BTreeSet::new(),
             dirty_people: BTreeSet::new(),
             dirty_receipts: BTreeSet::new(),
+            own_clock: 0,
+            linking: Linking::default(),
+            joins: Joins::default(),
+            restoring: false,
             outputs: VecDeque::new(),
             revision: 0,
             counters: Counters::default(),
@@ -70,6 +76,8 @@ impl<S: Store> Node<S> {
         node.load_devices()?;
         node.load_people()?;
         node.load_rooms()?;
+        node.load_joins()?;
+        node.sweep_pictures()?;
         node.owe_receipts();
         node.want_everybody();
         Ok(node)
@@ -83,26 +91,22 @@ impl<S: Store> Node<S> {
         };
         let account = Keypair::from_secret(&record.secret);
         let (list, _) = DeviceList::open(&record.list).map_err(disk::damaged)?;
-        let identity = Identity::restore(account, self.key.clone(), list).ok_or_else(|| {
-            StoreError::Corrupt { reason: "the account misses this device".into() }
-        })?;
-        self.take_profile(identity, record.name, record.status, record.version);
+        let identity = Identity::restore(account, self.key.clone(), list, record.certificate)
+            .ok_or_else(|| StoreError::Corrupt {
+                reason: "the account misses this device".into(),
+            })?;
+        let about = About { name: record.name, status: record.status, avatar: record.avatar };
+        self.take_profile(identity, about, record.version);
         Ok(())
     }
 
-    pub(crate) fn take_profile(
-        &mut self,
-        identity: Identity,
-        name: String,
-        status: Option<String>,
-        version: u64,
-    ) {
-        let card = identity.card(version, name.clone(), status.clone(), vec![]);
+    pub(crate) fn take_profile(&mut self, identity: Identity, about: About, version: u64) {
+        let presence = self.profile.as_ref().map_or(PresenceState::Available, |p| p.presence);
+        let card = about.card(&identity, version, vec![]);
         if let Ok(open) = Card::open(&card) {
             self.directory.learn_card(open, card.clone());
         }
-        let presence = PresenceState::Available;
-        self.profile = Some(Profile { identity, name, status, presence, version, card });
+        self.profile = Some(Profile { identity, about, presence, version, card });
     }
 
     fn load_devices(&mut self) -> Result<(), StoreError> {
@@ -123,6 +127,7 @@ impl<S: Store> Node<S> {
             {
                 self.directory.learn_card(open, signed.clone());
             }
+            self.heed_stamp(record.stamp);
             self.people.insert(record.account, record);
         }
         Ok(())
@@ -135,6 +140,7 @@ impl<S: Store> Node<S> {
             self.numbers.next_conversation =
                 self.numbers.next_conversation.max(number.saturating_add(1));
             let Some(own) = self.profile.as_ref().map(|p| p.identity.account()) else { continue };
+            self.heed_stamp(record.stamp);
             let room = self.load_room(number, record, own)?;
             self.numbers.conversations.insert(number, room.record.id);
             self.rooms.insert(room.record.id, room);

@@ -79,6 +79,7 @@ impl<S: Store> Node<S> {
             verified: false,
             card,
             last_seen_ms: None,
+            stamp: None,
         })
     }
 
@@ -101,10 +102,13 @@ impl<S: Store> Node<S> {
         relation: u8,
     ) -> Result<(), StoreError> {
         let card = self.directory.signed_card(&account).cloned();
+        let stamp = self.next_stamp();
         let person = self.person(account);
         person.relation = relation;
+        person.stamp = Some(stamp);
         person.card = card.or_else(|| person.card.clone());
         self.save_person(account)?;
+        self.tell_own_person(&account);
         self.dirty_people.insert(account);
         self.review_want(&account);
         Ok(())
@@ -113,10 +117,13 @@ impl<S: Store> Node<S> {
     /// Learns from a card that was opened; keeps it on disk for people one has to do with.
     pub(crate) fn learn_card(&mut self, open: OpenCard, signed: Signed) -> Result<(), StoreError> {
         let account = open.card.account;
+        if Some(account) == self.own_account() {
+            return self.own_card(open);
+        }
         if self.directory.learn_card(open, signed.clone()) == CardNews::Nothing {
             return Ok(());
         }
-        if Some(account) != self.own_account() {
+        {
             let kept = self.people.contains_key(&account) || self.is_wanted(&account);
             if kept {
                 self.person(account).card = Some(signed);
@@ -131,7 +138,7 @@ impl<S: Store> Node<S> {
     }
 
     /// Applies revocations that a card brought.
-    fn apply_card(&mut self, account: AccountId) {
+    pub(crate) fn apply_card(&mut self, account: AccountId) {
         let mut rooms = std::mem::take(&mut self.rooms);
         for room in rooms.values_mut().filter(|room| room.chat.was_member(&account)) {
             self.apply_revocations(&mut room.chat);
@@ -189,14 +196,7 @@ impl<S: Store> Node<S> {
         })?;
         let account = open.card.account;
         let addresses = open.card.addresses.clone();
-        let done = self.learn_card(open, signed).and_then(|()| {
-            for entry in addresses {
-                self.learn_addresses(entry.device, entry.addresses)?;
-                let known = self.devices.entry(entry.device).or_default();
-                known.via.insert(anser_api::model::Via::Manual);
-            }
-            Ok(())
-        });
+        let done = self.learn_card(open, signed).and_then(|()| self.learn_manual(addresses));
         done.map_err(|error| self.fail_command(error))?;
         Ok(account)
     }

@@ -3,9 +3,10 @@
 //! Keys are made of local numbers (conversation, device) and keyed hashes, so they reveal nothing;
 //! numbers are big-endian, so they sort. Records are CBOR maps whose unknown fields are skipped.
 
+use anser_proto::linking::Stamp;
 use anser_proto::minicbor::{self, Decode, Encode};
 use anser_proto::sign::Signed;
-use anser_proto::{AccountId, ConversationId, DeviceId, EventId, Position, WireEvent};
+use anser_proto::{AccountId, ConversationId, DeviceId, EventId, PictureId, Position, WireEvent};
 
 /// One's own account.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -23,6 +24,11 @@ pub(crate) struct ProfileRecord {
     /// Version of the card.
     #[n(4)]
     pub(crate) version: u64,
+    /// This device's certificate.
+    #[n(5)]
+    pub(crate) certificate: Option<Signed>,
+    #[n(6)]
+    pub(crate) avatar: Option<PictureId>,
 }
 
 /// A person.
@@ -40,6 +46,9 @@ pub(crate) struct PersonRecord {
     pub(crate) card: Option<Signed>,
     #[n(4)]
     pub(crate) last_seen_ms: Option<u64>,
+    /// For relation and `verified`, among one's own devices.
+    #[n(5)]
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// A device, by its local number.
@@ -79,6 +88,9 @@ pub(crate) struct ConversationRecord {
     /// Counter of this device's receipt.
     #[n(9)]
     pub(crate) receipt: u64,
+    /// For what one's own devices share of it.
+    #[n(10)]
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// A log's head.

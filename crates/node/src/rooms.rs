@@ -16,6 +16,7 @@ use crate::account::{checked_name, paged};
 use crate::disk;
 use crate::node::{Answer, Node, Timer};
 use crate::people::{CONTACT, STRANGER};
+use crate::pictures;
 use crate::records::key_conversation;
 use crate::write::no_account;
 
@@ -44,7 +45,9 @@ impl<S: Store> Node<S> {
         let account = self.known_account(&params.account)?;
         let id = ConversationId::direct(&own, &account);
         if !self.rooms.contains_key(&id) {
-            self.begin(id, Some(account), true).map_err(|e| self.fail_command(e))?;
+            self.begin(id, Some(account), true)
+                .and_then(|()| self.stamp_room(id))
+                .map_err(|e| self.fail_command(e))?;
             self.dirty_rooms.insert(id);
         } else if self.rooms.get(&id).is_some_and(|r| r.record.declined) {
             self.revive(id).map_err(|e| self.fail_command(e))?;
@@ -106,7 +109,11 @@ impl<S: Store> Node<S> {
     }
 
     /// Writes a change of a group after checking that one's role allows it.
-    fn change(&mut self, text: &str, change: Change) -> Result<ConversationId, ApiError> {
+    pub(crate) fn change(
+        &mut self,
+        text: &str,
+        change: Change,
+    ) -> Result<ConversationId, ApiError> {
         let own = self.own_account().ok_or_else(no_account)?;
         let id = self.room_id(text)?;
         let device = self.device();
@@ -188,6 +195,13 @@ impl<S: Store> Node<S> {
             let title = checked_name(title)?;
             self.change(&params.conversation, Change::Title(title))?;
         }
+        if let Some(base64) = &params.avatar {
+            let picture = match pictures::given(base64)? {
+                Some(bytes) => Some(self.keep_picture(&bytes).map_err(|e| self.fail_command(e))?.0),
+                None => None,
+            };
+            self.change(&params.conversation, Change::Avatar(picture))?;
+        }
         let mut batch = Batch::new();
         if let Some(room) = self.rooms.get_mut(&id) {
             room.record.muted = params.muted.unwrap_or(room.record.muted);
@@ -201,6 +215,9 @@ impl<S: Store> Node<S> {
             }
         }
         self.commit(batch).map_err(|e| self.fail_command(e))?;
+        if params.muted.is_some() || params.archived.is_some() {
+            self.stamp_room(id).map_err(|e| self.fail_command(e))?;
+        }
         self.dirty_rooms.insert(id);
         Ok(Reply::ConversationUpdate(self.view_or_missing(&id)?))
     }
@@ -213,13 +230,32 @@ impl<S: Store> Node<S> {
 
     /// Agrees to be in a conversation; what was held back is asked for.
     pub(crate) fn accept_room(&mut self, id: ConversationId) -> Result<(), StoreError> {
-        let mut batch = Batch::new();
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         room.record.accepted = true;
-        let (other, members) = (room.record.other, room.chat.members());
+        self.stamp_room(id)?;
+        self.enter_room(id)
+    }
+
+    /// Writes what one's own devices share of a conversation, as changed here and now.
+    fn stamp_room(&mut self, id: ConversationId) -> Result<(), StoreError> {
+        let stamp = self.next_stamp();
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        room.record.stamp = Some(stamp);
+        let mut batch = Batch::new();
         disk::put(&mut batch, Table::Conversations, &key_conversation(room.number), &room.record);
         self.commit(batch)?;
-        if let Some(other) = other.filter(|other| Some(*other) != self.own_account()) {
+        self.tell_own_room(&id);
+        Ok(())
+    }
+
+    /// What follows from being in a conversation, whichever of one's devices agreed to it.
+    pub(crate) fn enter_room(&mut self, id: ConversationId) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let (other, members) = (room.record.other, room.chat.members());
+        let stranger = |other: &AccountId| {
+            Some(*other) != self.own_account() && self.relation(other) != CONTACT
+        };
+        if let Some(other) = other.filter(stranger) {
             self.set_relation(other, CONTACT)?;
         }
         for account in members {
@@ -249,7 +285,7 @@ impl<S: Store> Node<S> {
             let key = key_conversation(room.number);
             disk::put(&mut batch, Table::Conversations, &key, &room.record);
         }
-        self.commit(batch).map_err(|e| self.fail_command(e))?;
+        self.commit(batch).and_then(|()| self.stamp_room(id)).map_err(|e| self.fail_command(e))?;
         self.emit(EventBody::ConversationRemoved { conversation: id.to_string() });
         Ok(Reply::ConversationDecline(Box::new(Done {})))
     }

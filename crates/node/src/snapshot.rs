@@ -14,18 +14,13 @@ impl<S: Store> Node<S> {
             None => Default::default(),
             Some(profile) => {
                 let addresses = self.addresses.clone();
-                let signed = profile.identity.card(
-                    profile.version,
-                    profile.name.clone(),
-                    profile.status.clone(),
-                    vec![DeviceAddresses { device, addresses }],
-                );
+                let addresses = vec![DeviceAddresses { device, addresses }];
                 (
                     profile.identity.account().to_string(),
-                    profile.name.clone(),
-                    profile.status.clone(),
+                    profile.about.name.clone(),
+                    profile.about.status.clone(),
                     Some(profile.presence),
-                    card::to_link(&signed),
+                    card::to_link(&profile.card_with(addresses)),
                 )
             }
         };
@@ -37,8 +32,8 @@ impl<S: Store> Node<S> {
             avatar: self
                 .profile
                 .as_ref()
-                .and_then(|p| self.directory.card(&p.identity.account()))
-                .and_then(crate::views::picture_of),
+                .and_then(|profile| profile.about.avatar)
+                .map(|picture| picture.to_string()),
             presence: presence.unwrap_or(anser_api::model::PresenceState::Available),
             addresses: self.addresses.clone(),
             relays: vec![],

@@ -60,8 +60,13 @@ impl<S: Store> Node<S> {
                 return Ok(());
             }
         };
-        if let Frame::Hello(hello) = frame {
-            return self.hello(device, hello);
+        match frame {
+            Frame::Hello(hello) => return self.hello(device, hello),
+            Frame::LinkOffer(_)
+            | Frame::LinkReady(_)
+            | Frame::LinkGrant(_)
+            | Frame::LinkTaken(_) => return self.link_frame(device, frame),
+            _ => {}
         }
         let Some(account) = self.session_account(&device) else {
             // Nothing counts before hello, and nothing at all before we have an account.
@@ -72,7 +77,20 @@ impl<S: Store> Node<S> {
             return Ok(());
         }
         match frame {
-            Frame::Hello(_) => Ok(()),
+            Frame::Hello(_)
+            | Frame::LinkOffer(_)
+            | Frame::LinkReady(_)
+            | Frame::LinkGrant(_)
+            | Frame::LinkTaken(_) => Ok(()),
+            Frame::OwnDigest(digest) => {
+                self.own_digest_frame(device, digest);
+                Ok(())
+            }
+            Frame::Own(own) => self.own_frame(device, own),
+            Frame::Join(join) => self.join_frame(device, account, join),
+            Frame::Joined(joined) => self.joined_frame(account, joined),
+            Frame::PictureWant(want) => self.picture_wanted(device, account, want),
+            Frame::Picture(picture) => self.picture_came(device, account, &picture),
             Frame::Digests(digests) => self.digests(device, account, digests),
             Frame::Vector(vector) => self.vector(device, account, vector),
             Frame::Events(events) => self.events(device, account, events),
@@ -89,11 +107,7 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Frame::Exchange(exchange) => self.exchanged(exchange),
-            Frame::FileWant(_)
-            | Frame::FilePart(_)
-            | Frame::FileLack(_)
-            | Frame::PictureWant(_)
-            | Frame::Picture(_) => Ok(()),
+            Frame::FileWant(_) | Frame::FilePart(_) | Frame::FileLack(_) => Ok(()),
         }
     }
 
@@ -127,6 +141,14 @@ impl<S: Store> Node<S> {
             return Ok(());
         }
         self.learn_card(open, hello.card)?;
+        if !self.directory.devices_of(&account).contains(&device) {
+            // It may not know yet that it was taken out; only its own account's devices tell it.
+            if Some(account) == self.own_account() {
+                self.greet(device);
+            }
+            self.outputs.push_back(Output::Disconnect { device, why: "its account took it out" });
+            return Ok(());
+        }
         let first = match self.sessions.get_mut(&device) {
             Some(session) => {
                 session.hear(hello.session);
@@ -145,8 +167,13 @@ impl<S: Store> Node<S> {
             let shared: Vec<_> = self.shared_with(&account);
             self.offer(device, &shared);
             self.exchange(device, account);
+            if Some(account) == self.own_account() {
+                self.link_confirmed(device);
+                self.compare_own(device);
+            }
+            self.ask_in(device);
         }
-        Ok(())
+        self.want_pictures(device)
     }
 
     /// The conversations an account is or was in, as far as we may tell it.

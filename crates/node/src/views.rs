@@ -149,7 +149,7 @@ impl<S: Store> Node<S> {
             archived: room.record.archived,
             draft: draft.map(|d| String::from_utf8_lossy(&d).into_owned()).unwrap_or_default(),
             request: !room.record.accepted,
-            writable: room.chat.may_write(&own, &self.device()) && !blocked,
+            writable: room.chat.may_write(&own, &self.device()) && !blocked && !self.is_revoked(),
             role: role_view(if group {
                 membership.role(&own).unwrap_or(Role::Member)
             } else {

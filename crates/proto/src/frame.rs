@@ -11,7 +11,9 @@ use crate::card::DeviceAddresses;
 use crate::codec::{self, DecodeError, within};
 use crate::event::{Seen, WireEvent};
 use crate::id::{ConversationId, DeviceId};
+pub use crate::invite::{Join, Joined};
 use crate::limits;
+pub use crate::linking::{LinkGrant, LinkOffer, LinkReady, LinkTaken, Own, OwnDigest};
 use crate::sign::Signed;
 pub use crate::transfer::{FileLack, FilePart, FileWant, Picture, PictureWant};
 
@@ -271,6 +273,14 @@ frames! {
     14 FileLack,
     15 PictureWant,
     16 Picture,
+    17 LinkOffer,
+    18 LinkReady,
+    19 LinkGrant,
+    20 LinkTaken,
+    21 OwnDigest,
+    22 Own,
+    23 Join,
+    24 Joined,
 }
 
 fn frame_number(bytes: &[u8]) -> Result<u16, DecodeError> {
@@ -310,7 +320,23 @@ impl Frame {
             Self::Picture(picture) => {
                 within(picture.bytes.len() <= limits::PICTURE_BYTES, "picture")
             }
-            Self::FileLack(_) | Self::PictureWant(_) => Ok(()),
+            Self::LinkReady(ready) => within(ready.label.len() <= limits::NAME_BYTES, "label"),
+            Self::LinkGrant(grant) => {
+                within(grant.name.len() <= limits::NAME_BYTES, "name")?;
+                let status = grant.status.as_ref();
+                within(status.is_none_or(|s| s.len() <= limits::STATUS_BYTES), "status")
+            }
+            Self::Own(own) => {
+                within(own.people.len() <= limits::OWN_RECORDS, "people")?;
+                within(own.rooms.len() <= limits::OWN_RECORDS, "rooms")
+            }
+            Self::FileLack(_)
+            | Self::PictureWant(_)
+            | Self::LinkOffer(_)
+            | Self::LinkTaken(_)
+            | Self::OwnDigest(_)
+            | Self::Join(_)
+            | Self::Joined(_) => Ok(()),
             Self::Want(_) | Self::Fork(_) | Self::Typing(_) | Self::Presence(_) => Ok(()),
         }
     }

@@ -66,3 +66,5 @@ pub const PARTS_WANTED: usize = 64;
 pub const PROOF_STEPS: usize = 20;
 /// Largest picture of a person or group, in bytes.
 pub const PICTURE_BYTES: usize = 64 * 1024;
+/// Most records of each sort in one frame between devices of one account.
+pub const OWN_RECORDS: usize = 1_024;

@@ -138,7 +138,8 @@ impl Scene {
             let reply_to = (!said.is_empty() && network.dice.percent(20))
                 .then(|| network.dice.pick(&said).message.clone());
             let text = format!("{} says {}", network.hosts[host].name, self.next);
-            let send = MessageSend { conversation: conversation.clone(), text, reply_to };
+            let conversation = conversation.clone();
+            let send = MessageSend { conversation, text, reply_to, ..MessageSend::default() };
             self.command(network, host, Command::MessageSend(send));
         }
     }

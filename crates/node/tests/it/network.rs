@@ -1,6 +1,6 @@
 //! The smallest network: nodes whose frames are carried by hand, in order, at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use anser_api::{ApiError, Command, Event, EventBody, Reply};
 use anser_node::{Input, Node, Now, Output};
@@ -14,14 +14,21 @@ pub struct Network {
     links: Vec<(usize, usize)>,
     now: Now,
     next: u64,
+    answers: BTreeMap<u64, Result<Box<Reply>, ApiError>>,
 }
 
 impl Network {
     /// Nodes with accounts named A, B, C …, not connected.
     pub fn new(count: usize) -> Self {
         let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 0 };
-        let mut network =
-            Self { nodes: vec![], events: vec![vec![]; count], links: vec![], now, next: 0 };
+        let mut network = Self {
+            nodes: vec![],
+            events: vec![vec![]; count],
+            links: vec![],
+            now,
+            next: 0,
+            answers: BTreeMap::new(),
+        };
         for index in 0..count {
             let seed = [u8::try_from(index).unwrap() + 1; 32];
             network.nodes.push(Node::open(MemoryStore::default(), seed, now).unwrap());
@@ -31,6 +38,30 @@ impl Network {
             network.call(index, "account.create", json!({"name": name})).unwrap();
         }
         network
+    }
+
+    /// One more node, without an account.
+    pub fn add_blank(&mut self) -> usize {
+        let index = self.nodes.len();
+        let seed = [u8::try_from(index).unwrap() + 1; 32];
+        self.nodes.push(Node::open(MemoryStore::default(), seed, self.now).unwrap());
+        self.events.push(vec![]);
+        index
+    }
+
+    /// Gives a command; its answer may come later, see [`Network::answer`].
+    pub fn begin(&mut self, index: usize, method: &str, params: Value) -> u64 {
+        self.next += 1;
+        let (id, command) = (self.next, Command::parse(method, params).unwrap());
+        self.input(index, Input::Command { id, command });
+        self.settle();
+        id
+    }
+
+    /// The answer to a command, once there is one.
+    pub fn answer(&self, id: u64) -> Option<Result<Value, ApiError>> {
+        let answer = self.answers.get(&id)?.clone();
+        Some(answer.map(|reply| serde_json::to_value(reply).unwrap()))
     }
 
     pub fn device(&self, index: usize) -> DeviceId {
@@ -147,6 +178,9 @@ impl Network {
                     Output::Send { device, frame } => frames.push_back((from, device, frame)),
                     Output::Reply { id, result } if Some((index, id)) == wait => {
                         *answer = Some(result);
+                    }
+                    Output::Reply { id, result } => {
+                        self.answers.insert(id, result);
                     }
                     Output::Event(event) => self.events[index].push(*event),
                     _ => {}
