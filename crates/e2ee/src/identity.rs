@@ -39,6 +39,21 @@ impl Identity {
         Self { account, device, list, certificate }
     }
 
+    /// An account that another device or a backup handed over, with this device added to its list.
+    pub fn join(
+        account: Keypair,
+        device: Keypair,
+        list: DeviceList,
+        label: String,
+        wall_ms: u64,
+    ) -> Self {
+        let certificate = certify(&account, &DeviceId(device.public()), label, wall_ms);
+        let mut joined = Self { account, device, list, certificate: certificate.clone() };
+        joined.list.certificates.push(certificate);
+        joined.list.version = joined.list.version.saturating_add(1);
+        joined
+    }
+
     /// The account as it was stored. A device that was taken out of the account is not in the
     /// list any more; it still knows the certificate it had. `None` when there is neither.
     pub fn restore(

@@ -10,6 +10,7 @@
 //! `intake.rs` (how an event comes to count), `write.rs` (how one is made), then the commands.
 
 mod account;
+mod backup;
 mod commands;
 mod disk;
 mod forks;
@@ -35,6 +36,7 @@ mod sync;
 mod views;
 mod write;
 
+pub use backup::BackupCursor;
 pub use io::{Input, Now, Output};
 pub use node::{Counters, Node};
 pub use open::OpenError;

@@ -200,6 +200,10 @@ impl<S: Store> Node<S> {
             return;
         }
         let done = match input {
+            Input::Command { id, command } if self.restoring && !is_quiet(&command) => {
+                self.reply(id, Err(restoring()));
+                Ok(())
+            }
             // These wait for another device.
             Input::Command { id, command: Command::DeviceLinkAccept(params) } => {
                 self.link_accept(id, &params)
@@ -214,6 +218,8 @@ impl<S: Store> Node<S> {
             }
             Input::Connected { device, address } => self.connected(device, address),
             Input::Disconnected { device } => self.disconnected(device),
+            // What is missed comes by sync.
+            Input::Frame { .. } if self.restoring => Ok(()),
             Input::Frame { device, bytes } => self.frame(device, &bytes),
             Input::Discovered { device, addresses, via } => self.discovered(device, addresses, via),
             Input::Gone { device } => {
@@ -354,6 +360,9 @@ impl<S: Store> Node<S> {
 
     /// Emits what changed during the burst, once each.
     fn announce(&mut self) -> Result<(), StoreError> {
+        if self.restoring {
+            return Ok(());
+        }
         for account in std::mem::take(&mut self.dirty_people) {
             if Some(account) == self.own_account() {
                 self.emit(EventBody::DevicesChanged { devices: self.devices_view().devices });
@@ -390,6 +399,18 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
         }
     };
     ApiError::new(code, error.to_string())
+}
+
+/// Whether a command is answered while a backup is read in.
+fn is_quiet(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::SettingsGet(_) | Command::EventsSubscribe(_) | Command::DeviceLinkCancel(_)
+    )
+}
+
+fn restoring() -> ApiError {
+    ApiError::new(ErrorCode::NoAccount, "A backup is being read in: wait until it is done.")
 }
 
 /// The result of a command.

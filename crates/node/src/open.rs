@@ -73,6 +73,9 @@ impl<S: Store> Node<S> {
             failed: None,
         };
         node.load_profile()?;
+        if node.profile.is_none() {
+            node.empty()?;
+        }
         node.load_devices()?;
         node.load_people()?;
         node.load_rooms()?;

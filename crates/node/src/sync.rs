@@ -32,7 +32,7 @@ const GOSSIP_MS: u64 = 1_000;
 impl<S: Store> Node<S> {
     /// Says hello, once there is an account.
     pub(crate) fn greet(&mut self, device: DeviceId) {
-        let Some(profile) = &self.profile else { return };
+        let Some(profile) = self.profile.as_ref().filter(|_| !self.restoring) else { return };
         let session = self.sessions.get(&device).map(|session| session.number);
         let (card, addresses) = (profile.card.clone(), self.addresses.clone());
         let hello = Hello { version: 1, card, addresses, session };

@@ -1,6 +1,7 @@
 //! Nodes that talk to each other inside one process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod backup;
 mod direct;
 mod fork;
 mod group;
