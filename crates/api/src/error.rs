@@ -41,6 +41,12 @@ pub enum ErrorCode {
     Unreachable,
     /// The other side, or a rule, refused.
     Refused,
+    /// The person ended it.
+    Cancelled,
+    /// A file cannot be read, or is not what it should be.
+    Unreadable,
+    /// A file cannot be written.
+    Unwritable,
     /// Too often in a short time.
     RateLimited,
     /// This program cannot do that (yet).

@@ -3,15 +3,18 @@
 //! Owns the node and with it the store, on a thread of its own. Must always hold: outputs leave
 //! only after the flush that made their records durable; nothing runs while nothing happens.
 
-use anser_api::{Command, model::Via};
+use anser_api::params::AccountImport;
+use anser_api::{ApiError, Command, EventBody, model::Via};
 use anser_net::NetEvent;
-use anser_node::{Input, Node, Now};
+use anser_node::{BackupCursor, Input, Node, Now};
 use anser_proto::DeviceId;
 use anser_store::{Store, StoreError};
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::error::store_error;
 use crate::outlet::{Answer, Link, Outlet};
 
 /// Inputs handled before one flush.
@@ -29,9 +32,24 @@ pub(crate) enum Order {
     Call { command: Command, answer: Answer },
     /// What only this thread knows, for `doctor.run`.
     Report { answer: oneshot::Sender<Report> },
+    /// An event that comes from around the node.
+    Tell(Box<EventBody>),
+    /// The next piece of a backup, with where it then stands.
+    BackupNext { cursor: Box<BackupCursor>, answer: Reported<(BackupCursor, Option<Vec<u8>>)> },
+    /// Begins to read a backup in.
+    RestoreBegin { answer: Reported<()> },
+    /// A piece of that backup.
+    Restore { bytes: Zeroizing<Vec<u8>>, label: String, answer: Reported<()> },
+    /// The end of that backup; answered once everything is on disk.
+    RestoreEnd { answer: Answer },
+    /// Gives up what was read in.
+    RestoreAbort { answer: Reported<()> },
     /// Flush and end; answered when the store is closed.
     Shutdown { done: oneshot::Sender<()> },
 }
+
+/// Where the answer to an order that is no command goes.
+type Reported<T> = oneshot::Sender<Result<T, ApiError>>;
 
 /// What the thread knows beside the node's state.
 #[derive(Clone, Debug, Default)]
@@ -193,6 +211,28 @@ impl<S: Store, L: Link> Actor<S, L> {
                 };
                 // Whoever asked may have gone.
                 let _ = answer.send(report);
+            }
+            Order::Tell(body) => self.node.tell(*body),
+            Order::BackupNext { mut cursor, answer } => {
+                let piece = self.node.backup_next(&mut cursor).map(|piece| (*cursor, piece));
+                // Whoever asked may have gone; so in the arms below.
+                let _ = answer.send(piece);
+            }
+            Order::RestoreBegin { answer } => {
+                let _ = answer.send(self.node.restore_begin());
+            }
+            Order::Restore { bytes, label, answer } => {
+                let _ = answer.send(self.node.restore(&bytes, &label));
+            }
+            Order::RestoreEnd { answer } => {
+                let command = Command::AccountImport(AccountImport::default());
+                if let Some(id) = self.outlet.call(&command, answer) {
+                    self.node.restore_end(id);
+                }
+            }
+            Order::RestoreAbort { answer } => {
+                let aborted = self.node.restore_abort().map_err(|e| store_error(&e));
+                let _ = answer.send(aborted);
             }
             Order::Shutdown { done } => self.stop = Some(done),
         }

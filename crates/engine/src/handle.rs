@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anser_api::params::{AccountCreate, Empty};
 use anser_api::{ApiError, Command, ErrorCode, Reply};
@@ -14,14 +15,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::actor::{Actor, Order, Report};
+use crate::backup::Slot;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::doctor::NO_SPACE;
 use crate::error::StartError;
 use crate::events::{Feed, Source, Subscription};
 use crate::outlet::Outlet;
-use crate::{dial, doctor, storage};
+use crate::{backup, dial, doctor, storage};
 
+/// How long a code for linking waits for the addresses of this device.
+const LISTENING: Duration = Duration::from_secs(2);
 /// Commands that may wait for the node; a caller waits when there are more.
 const ORDERS: usize = 1_024;
 
@@ -63,7 +67,8 @@ impl Engine {
         let (net, news) = Net::start(network).await?;
         network_in.send((net.clone(), news)).map_err(|_| StartError::stopped())?;
         let facts = Facts { device: opened.device, protection: opened.protection, config };
-        let handle = Handle { orders, net, events, listening, facts: Arc::new(facts) };
+        let backup = Arc::default();
+        let handle = Handle { orders, backup, net, events, listening, facts: Arc::new(facts) };
         handle.create_account().await?;
         Ok(handle)
     }
@@ -140,7 +145,9 @@ pub(crate) struct Facts {
 /// A handle on a running engine; clones share it.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    orders: mpsc::Sender<Order>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    /// The backup that is under way.
+    pub(crate) backup: Arc<Slot>,
     pub(crate) net: Net,
     events: Source,
     listening: watch::Receiver<Vec<String>>,
@@ -158,8 +165,8 @@ impl Handle {
 
     /// Puts a command in the node's queue, waiting for room there, and gives what will be the
     /// answer. Commands are done in the order in which they were begun, whatever becomes of the
-    /// answers; only those that wait for the network (`peer.dial`, `doctor.run`) begin with the
-    /// first poll of theirs.
+    /// answers; only those that wait for the network or for files (`peer.dial`, `doctor.run`,
+    /// `account.export`, `account.import`) begin with the first poll of theirs.
     pub async fn begin(&self, command: Command) -> Pending {
         match command {
             Command::PeerDial(params) => {
@@ -175,6 +182,30 @@ impl Handle {
             Command::AccountCreate(mut params) => {
                 params.device_label = params.device_label.or_else(|| Some(self.device_label()));
                 self.queue(Command::AccountCreate(params)).await
+            }
+            Command::DeviceLinkStart(mut params) => {
+                params.device_label = params.device_label.or_else(|| Some(self.device_label()));
+                let handle = self.clone();
+                Pending::new(async move {
+                    // A code that says where this device is needs no multicast.
+                    let mut listening = handle.listening();
+                    let known = listening.wait_for(|addresses| !addresses.is_empty());
+                    // Without a network there is none to say.
+                    let _ = tokio::time::timeout(LISTENING, known).await;
+                    handle.ask(Command::DeviceLinkStart(params)).await
+                })
+            }
+            Command::FileCancel(params) => match backup::cancel(&self.backup, &params.transfer) {
+                Some(answer) => Pending::new(async move { answer }),
+                None => self.queue(Command::FileCancel(params)).await,
+            },
+            Command::AccountExport(params) => {
+                let handle = self.clone();
+                Pending::new(async move { backup::export(&handle, params).await })
+            }
+            Command::AccountImport(params) => {
+                let handle = self.clone();
+                Pending::new(async move { backup::import(&handle, params).await })
             }
             command => self.queue(command).await,
         }
@@ -246,7 +277,7 @@ impl Handle {
         Ok(())
     }
 
-    fn device_label(&self) -> String {
+    pub(crate) fn device_label(&self) -> String {
         self.facts
             .config
             .device_label

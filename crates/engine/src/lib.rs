@@ -7,9 +7,11 @@
 //! nothing below it does; it knows neither conversations' rules nor any transport of the API.
 //!
 //! # Dependencies beside the workspace's
-//! `fs4` tells the free space of a disk, `gethostname` what to call a device.
+//! `fs4` tells the free space of a disk, `gethostname` what to call a device; `argon2` and
+//! `chacha20poly1305` seal backups.
 
 mod actor;
+mod backup;
 mod clock;
 mod config;
 mod dial;

@@ -35,6 +35,7 @@ impl<S: Store> Node<S> {
         let identity = Identity::create(account, self.key.clone(), label, self.now.wall_ms);
         self.take_profile(identity, About { name, status: None, avatar: None }, 1);
         self.save_profile()?;
+        self.shown_devices = self.devices_view().devices;
         let connected: Vec<_> = self.sessions.keys().copied().collect();
         for device in connected {
             self.greet(device);
@@ -179,11 +180,7 @@ impl<S: Store> Node<S> {
             profile.identity.revoke(Revocation { device, cuts });
         }
         self.publish()?;
-        let mut rooms = std::mem::take(&mut self.rooms);
-        for room in rooms.values_mut() {
-            self.apply_revocations(&mut room.chat);
-        }
-        self.rooms = rooms;
+        self.apply_card(own);
         Ok(Reply::DeviceRevoke(Box::new(self.devices_view())))
     }
 

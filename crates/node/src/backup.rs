@@ -1,7 +1,7 @@
 //! Backups of an account: what goes into one, and how a profile is made from one.
 //!
 //! A backup is what a linked device would be told, in the same frames: the account, the own records,
-//! the pictures, then every conversation's events in an order in which they could have come. Reading
+//! where people's devices were, the pictures, then every conversation's events in an order in which they could have come. Reading
 //! one in makes this device a further device of the account; its own key is never in a backup, so two
 //! devices never write one log. Whatever is newer elsewhere comes by ordinary sync.
 //!
@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 
 use anser_api::{ApiError, ErrorCode, Reply};
 use anser_e2ee::Identity;
-use anser_proto::frame::{Events, LinkGrant, Picture};
+use anser_proto::frame::{Events, Exchange, LinkGrant, Picture};
 use anser_proto::sign::Keypair;
-use anser_proto::{AccountId, ConversationId, DeviceId, DeviceList, Frame};
+use anser_proto::{
+    AccountId, ConversationId, DeviceAddresses, DeviceId, DeviceList, Frame, limits,
+};
 use anser_store::{Batch, Order, Store, StoreError, Table};
 
 use crate::linking::{has_account, revoked};
@@ -42,6 +44,7 @@ enum Stage {
     #[default]
     Account,
     Own(usize),
+    Addresses(usize),
     Pictures(Option<Vec<u8>>),
     Events {
         conversation: ConversationId,
@@ -84,9 +87,18 @@ impl<S: Store> Node<S> {
                     let own = self.own_records().into_iter().nth(*index);
                     *index = index.saturating_add(1);
                     if own.is_none() {
-                        cursor.stage = Stage::Pictures(None);
+                        cursor.stage = Stage::Addresses(0);
                     }
                     own.map(Frame::from)
+                }
+                Stage::Addresses(index) => {
+                    let devices = self.whereabouts();
+                    let page = devices.chunks(limits::EXCHANGE_DEVICES).nth(*index);
+                    *index = index.saturating_add(1);
+                    if page.is_none() {
+                        cursor.stage = Stage::Pictures(None);
+                    }
+                    page.map(|devices| Exchange { devices: devices.to_vec() }.into())
                 }
                 Stage::Pictures(after) => {
                     let lower = after.clone().unwrap_or_default();
@@ -124,6 +136,16 @@ impl<S: Store> Node<S> {
                 return Ok(Some(frame.encode()));
             }
         }
+    }
+
+    /// Where devices of people one has to do with were last reached.
+    fn whereabouts(&self) -> Vec<DeviceAddresses> {
+        let reached = |device: &DeviceId| {
+            let addresses = self.devices.get(device)?.addresses.clone();
+            let known = !addresses.is_empty() && self.numbers.devices.contains_key(device);
+            known.then_some(DeviceAddresses { device: *device, addresses })
+        };
+        self.devices.keys().filter_map(reached).collect()
     }
 
     fn events_from(&self, after: Option<ConversationId>) -> Stage {
@@ -191,6 +213,7 @@ impl<S: Store> Node<S> {
             }
             _ if self.profile.is_none() => return Err(broken()),
             Frame::Own(own) => self.take_own(own).map(drop),
+            Frame::Exchange(exchange) => self.restore_addresses(exchange),
             Frame::Picture(picture) => self.keep_picture(&picture.bytes).map(drop),
             Frame::Events(events) => self.restore_events(events),
             _ => return Err(broken()),
@@ -206,6 +229,16 @@ impl<S: Store> Node<S> {
         }
         let label = label.chars().take(64).collect();
         Some(Identity::join(account, self.key.clone(), list, label, self.now.wall_ms))
+    }
+
+    fn restore_addresses(&mut self, exchange: Exchange) -> Result<(), StoreError> {
+        for entry in exchange.devices {
+            let account = self.directory.account_of(&entry.device);
+            if account.is_some_and(|account| self.is_wanted(&account)) {
+                self.learn_addresses(entry.device, entry.addresses)?;
+            }
+        }
+        Ok(())
     }
 
     fn restore_events(&mut self, events: Events) -> Result<(), StoreError> {

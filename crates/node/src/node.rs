@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anser_api::model::{PresenceState, Settings, Via};
-use anser_api::{ApiError, Command, ErrorCode, Event, EventBody, Reply};
+use anser_api::{ApiError, Command, ErrorCode, Event, EventBody, Reply, model};
 use anser_chat::Conversation;
 use anser_e2ee::{Directory, Identity};
 use anser_proto::sign::{Keypair, Signed};
@@ -45,6 +45,8 @@ pub struct Node<S> {
     pub(crate) own_clock: u64,
     pub(crate) linking: Linking,
     pub(crate) joins: Joins,
+    /// One's own devices as they were last shown.
+    pub(crate) shown_devices: Vec<model::Device>,
     /// A backup is being read in: nothing is shown until it is whole.
     pub(crate) restoring: bool,
     pub(crate) outputs: VecDeque<Output>,
@@ -333,6 +335,13 @@ impl<S: Store> Node<S> {
         shown
     }
 
+    /// Shows an event that comes from around the node, in order with its own.
+    pub fn tell(&mut self, body: EventBody) {
+        self.revision = self.revision.saturating_add(1);
+        let event = Event { revision: self.revision, body };
+        self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
     pub(crate) fn reply(&mut self, id: u64, result: Answer) {
         let result = result.map(Box::new);
         self.outputs.push_back(Output::Reply { id, result });
@@ -342,9 +351,7 @@ impl<S: Store> Node<S> {
         if self.restoring {
             return;
         }
-        self.revision = self.revision.saturating_add(1);
-        let event = Event { revision: self.revision, body };
-        self.outputs.push_back(Output::Event(Box::new(event)));
+        self.tell(body);
     }
 
     pub(crate) fn send(&mut self, device: DeviceId, frame: impl Into<Frame>) {
@@ -365,7 +372,11 @@ impl<S: Store> Node<S> {
         }
         for account in std::mem::take(&mut self.dirty_people) {
             if Some(account) == self.own_account() {
-                self.emit(EventBody::DevicesChanged { devices: self.devices_view().devices });
+                let devices = self.devices_view().devices;
+                if devices != self.shown_devices {
+                    self.shown_devices.clone_from(&devices);
+                    self.emit(EventBody::DevicesChanged { devices });
+                }
             }
             for peer in self.peers_of(&account) {
                 self.emit(EventBody::PeerChanged { peer });

@@ -66,6 +66,7 @@ impl<S: Store> Node<S> {
             own_clock: 0,
             linking: Linking::default(),
             joins: Joins::default(),
+            shown_devices: Vec::new(),
             restoring: false,
             outputs: VecDeque::new(),
             revision: 0,
@@ -81,6 +82,7 @@ impl<S: Store> Node<S> {
         node.load_rooms()?;
         node.load_joins()?;
         node.sweep_pictures()?;
+        node.shown_devices = node.devices_view().devices;
         node.owe_receipts();
         node.want_everybody();
         Ok(node)

@@ -144,6 +144,19 @@ impl<S: Store> Node<S> {
             self.apply_revocations(&mut room.chat);
         }
         self.rooms = rooms;
+        // A device that its account took out is heard no more, from this moment on.
+        let taken_out: Vec<_> = {
+            let in_use = self.directory.devices_of(&account);
+            let of_account = self.sessions.iter().filter(|(_, s)| s.account == Some(account));
+            of_account.map(|(device, _)| *device).filter(|d| !in_use.contains(d)).collect()
+        };
+        for device in taken_out {
+            if let Some(session) = self.sessions.get_mut(&device) {
+                session.account = None;
+            }
+            let why = "its account took it out";
+            self.outputs.push_back(crate::io::Output::Disconnect { device, why });
+        }
     }
 
     /// Keeps the number of strangers' cards bounded: one that is not on this network goes.

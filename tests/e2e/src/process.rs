@@ -28,7 +28,7 @@ pub struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// A node called `name` that keeps its profile in `data`.
+    /// A node called `name` that keeps its profile in `data`; with an empty name no account is made.
     pub fn new(name: &'a str, data: &'a Path) -> Self {
         Self { name, data, host: None, options: Vec::new() }
     }
@@ -61,7 +61,10 @@ impl<'a> Start<'a> {
         if !self.options.iter().any(|option| option == "--protection") {
             command.args(["--protection", "file"]);
         }
-        command.args(["--name", self.name]).args(&self.options);
+        if !self.name.is_empty() {
+            command.args(["--name", self.name]);
+        }
+        command.args(&self.options);
         command.env_remove("ANSER_PASSPHRASE").env_remove("DBUS_SESSION_BUS_ADDRESS");
         command
     }

@@ -121,7 +121,7 @@ fn create() -> Command {
 }
 
 fn rename(name: &str) -> Command {
-    Command::AccountUpdate(AccountUpdate { name: Some(name.into()), status: None })
+    Command::AccountUpdate(AccountUpdate { name: Some(name.into()), ..AccountUpdate::default() })
 }
 
 fn get() -> Command {
