@@ -320,7 +320,10 @@ impl<S: Store> Node<S> {
             said.text = None;
             disk::put(&mut batch, Table::References, &key, &said);
         }
-        self.commit(batch)
+        let dropped = !batch.is_empty();
+        self.commit(batch)?;
+        // What was taken back is nothing to read.
+        if dropped { self.recount(id) } else { Ok(()) }
     }
 
     /// Drops the body of an event, if it is of this kind.
@@ -339,6 +342,11 @@ impl<S: Store> Node<S> {
         if Kind::from(header.kind) == kind {
             record.wire.body = None;
             disk::put(batch, Table::Events, &key_event(conversation, device, seq), &record);
+            if kind == Kind::Message {
+                let line = LineRecord { seq, kind: header.kind, bare: true };
+                let key = key_line(conversation, header.lamport, device);
+                disk::put(batch, Table::Timeline, &key, &line);
+            }
         }
         Ok(())
     }

@@ -129,14 +129,17 @@ impl<S: Store> Node<S> {
         if code.device == self.device() {
             return Err(ApiError::invalid("This is this device's own code."));
         }
-        if self.directory.account_of(&code.device).is_some_and(|a| Some(a) == self.own_account()) {
+        let own = profile.identity.account();
+        let was_ours = self.directory.account_of(&code.device) == Some(own);
+        // One that is in the list and shows a code did not get the account: it gets it now.
+        if was_ours && !self.directory.devices_of(&own).contains(&code.device) {
             return Err(ApiError::new(
-                ErrorCode::AlreadyExists,
-                "This device belongs to your account already, or did and was taken out; to take it \
-                 in again it needs a new profile.",
+                ErrorCode::Refused,
+                "This device was taken out of your account: to take it in again it needs a new \
+                 profile.",
             ));
         }
-        if profile.identity.list().certificates.len() >= limits::DEVICES {
+        if !was_ours && profile.identity.list().certificates.len() >= limits::DEVICES {
             return Err(ApiError::new(
                 ErrorCode::TooLarge,
                 "An account has at most 16 devices: take one out first.",
@@ -224,16 +227,18 @@ impl<S: Store> Node<S> {
         }
         let first = !grant.granted;
         let wall_ms = self.now.wall_ms;
-        if first {
+        if let Some(grant) = self.linking.grants.get_mut(&device) {
+            grant.granted = true;
+        }
+        let listed =
+            self.own_account().is_some_and(|own| self.directory.devices_of(&own).contains(&device));
+        if first && !listed {
             if let Some(profile) = &mut self.profile {
                 profile.identity.add_device(device, ready.label, wall_ms);
             }
             if let Err(error) = self.publish() {
                 let Some(grant) = self.linking.grants.remove(&device) else { return };
                 return self.reply(grant.call, Err(error));
-            }
-            if let Some(grant) = self.linking.grants.get_mut(&device) {
-                grant.granted = true;
             }
         }
         let Some(profile) = &self.profile else { return };

@@ -170,6 +170,11 @@ impl<S: Store> Node<S> {
         DeviceId(self.key.public())
     }
 
+    /// The account this device belongs to; `None` before there is one.
+    pub fn account(&self) -> Option<AccountId> {
+        self.own_account()
+    }
+
     /// The secret of this device's key: the network identity is made from it.
     pub fn device_secret(&self) -> Zeroizing<[u8; 32]> {
         self.key.secret()

@@ -34,6 +34,9 @@ impl<S: Store> Node<S> {
     ) -> Result<Option<Page>, StoreError> {
         let Some(room) = self.rooms.get(id) else { return Ok(None) };
         let Some((from, until)) = room.chat.window(account) else { return Ok(None) };
+        // What one device of ours came to hold, our others may have too, also after we left.
+        let ours = Some(*account) == self.own_account();
+        let until = if ours { u64::MAX } else { until };
         let own = self.device();
         let until_seq = |device: &DeviceId| {
             let held = room.chat.held(device);

@@ -125,7 +125,7 @@ pub(crate) struct LineRecord {
     pub(crate) seq: u64,
     #[n(1)]
     pub(crate) kind: u16,
-    /// It came without its body.
+    /// It came without its body, or its writer took it back.
     #[n(2)]
     pub(crate) bare: bool,
 }

@@ -107,6 +107,11 @@ impl Host {
         }
     }
 
+    /// The account that the node has, if it runs and has one.
+    pub fn account_id(&self) -> Option<String> {
+        self.node.as_ref()?.account().map(|account| account.to_string())
+    }
+
     pub fn keep_backup(&mut self) {
         self.backup = self.disk.as_ref().map(MemoryStore::snapshot);
     }

@@ -34,7 +34,13 @@ impl Scene {
     /// Everybody has an account and has met everybody; there is a group or two.
     pub fn open(network: &mut Network) -> Self {
         let mut scene = Self { next: 0, asked: BTreeMap::new(), kept: vec![], groups: vec![] };
-        for host in 0..network.hosts.len() {
+        // In some networks the last machines are further devices of people who have one already.
+        let people = match network.dice.below(10) {
+            0..6 => network.hosts.len(),
+            6..9 => network.hosts.len() - 1,
+            _ => network.hosts.len().div_ceil(2),
+        };
+        for host in 0..people {
             let name = network.hosts[host].name.clone();
             let create = AccountCreate { name, device_label: None };
             let reply = network.hosts[host].ask(0, Command::AccountCreate(create)).unwrap();
@@ -51,6 +57,10 @@ impl Scene {
             network.discover(host);
         }
         network.pass(6_000);
+        for new in people..network.hosts.len() {
+            let giver = network.dice.below(people);
+            scene.link_device(network, giver, new);
+        }
         for number in 0..network.dice.between(1, 2) {
             let host = network.dice.below(network.hosts.len());
             let members = accounts(network, host, 80);
@@ -62,6 +72,30 @@ impl Scene {
         }
         scene.collect(network);
         scene
+    }
+
+    /// Makes the machine `new` a device of whoever sits at `giver`, however often that takes.
+    fn link_device(&mut self, network: &mut Network, giver: usize, new: usize) {
+        for _ in 0..50 {
+            let up = |host: usize| network.hosts[host].node.is_some();
+            if !up(giver) || !up(new) {
+                network.pass(1_000);
+                continue;
+            }
+            let start = Command::DeviceLinkStart(DeviceLinkStart::default());
+            let now = network.now_ms;
+            let Ok(reply) = network.hosts[new].ask(now, start) else { break };
+            let Reply::DeviceLinkStart(code) = *reply else { panic!("another reply") };
+            let accept = DeviceLinkAccept { code: code.code };
+            self.command(network, giver, Command::DeviceLinkAccept(accept));
+            network.pass(35_000);
+            if network.hosts[new].node.is_some() && network.hosts[new].account_id().is_some() {
+                break;
+            }
+        }
+        let account = network.hosts[giver].account.clone();
+        network.hosts[new].account = account;
+        network.discover(new);
     }
 
     fn command(&mut self, network: &mut Network, host: usize, command: Command) {
