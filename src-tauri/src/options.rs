@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Neither look for people on this network nor be found by them.
     #[arg(long)]
     no_mdns: bool,
+    /// Policy file of an admin: where people are found.
+    #[arg(long, value_name = "FILE", env = "ANSER_POLICY")]
+    policy: Option<PathBuf>,
     /// Start in the tray, without a window.
     #[arg(long)]
     pub(crate) hidden: bool,
@@ -45,6 +48,7 @@ impl Options {
         config.seeds = self.seed.clone();
         config.mdns = !self.no_mdns;
         config.passphrase = std::env::var("ANSER_PASSPHRASE").ok().map(Into::into);
+        config.policy = self.policy.clone();
         config
     }
 
@@ -116,6 +120,8 @@ mod tests {
         let config = options(&[]).config(Path::new("/standard"));
         assert_eq!(config.data, Data::Folder("/standard".into()));
         assert!(config.mdns && config.listen.is_empty());
+        let config = options(&["--policy", "p.toml"]).config(Path::new("/standard"));
+        assert_eq!(config.policy, Some("p.toml".into()));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) fn config(options: &Options) -> Result<Config, Failure> {
     config.seeds.clone_from(&start.seed);
     config.mdns = !start.no_mdns;
     config.name.clone_from(&start.name);
+    config.policy.clone_from(&start.policy);
     Ok(config)
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Start {
     /// Use this relay (not supported yet)
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) relay: Vec<String>,
-    /// Follow this policy file (not supported yet)
+    /// Follow this policy file of an admin (docs/guide/headless.md)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// How the key of a new profile is kept [default: the keyring, else ANSER_PASSPHRASE, else a file]
@@ -52,11 +52,6 @@ impl Start {
         if !self.relay.is_empty() {
             return Err(Failure::failed(
                 "unsupported: Relays come with a later version: start without --relay.",
-            ));
-        }
-        if self.policy.is_some() {
-            return Err(Failure::failed(
-                "unsupported: Policy files come with a later version: start without --policy.",
             ));
         }
         Ok(())

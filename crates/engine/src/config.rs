@@ -44,6 +44,8 @@ pub struct Config {
     pub seeds: Vec<String>,
     /// Makes the account under this name if there is none yet.
     pub name: Option<String>,
+    /// An admin's policy file that adds to all this.
+    pub policy: Option<PathBuf>,
     /// What to call this device; `None`: the computer's name.
     pub device_label: Option<String>,
 }
@@ -60,6 +62,7 @@ impl Config {
             mdns: true,
             seeds: Vec::new(),
             name: None,
+            policy: None,
             device_label: None,
         }
     }
@@ -82,6 +85,7 @@ impl std::fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("mdns", &self.mdns)
             .field("seeds", &self.seeds)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,8 @@ use anser_api::model::AppState;
 use anser_api::{ApiError, ErrorCode};
 use anser_store::{OpenError, StoreError};
 
+use crate::policy::PolicyError;
+
 /// Why an engine did not start. Nothing was lost, and nothing is left running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -81,6 +83,14 @@ impl From<OpenError> for StartError {
             OpenError::Io { .. } => (ErrorCode::StoreBroken, "io"),
         };
         Self::new(code, error.to_string()).case(case)
+    }
+}
+
+impl From<PolicyError> for StartError {
+    fn from(error: PolicyError) -> Self {
+        Self::new(ErrorCode::Unreadable, error.to_string())
+            .case("policy")
+            .advice("Ask your admin to mend it.")
     }
 }
 

@@ -22,7 +22,7 @@ use crate::doctor::NO_SPACE;
 use crate::error::StartError;
 use crate::events::{Feed, Source, Subscription};
 use crate::outlet::Outlet;
-use crate::{backup, dial, doctor, storage};
+use crate::{backup, dial, doctor, policy, storage};
 
 /// How long a code for linking waits for the addresses of this device.
 const LISTENING: Duration = Duration::from_secs(2);
@@ -44,6 +44,7 @@ impl Engine {
     }
 
     pub(crate) async fn start_into(config: Config, events: Source) -> Result<Handle, StartError> {
+        let config = policy::followed(&config)?;
         let (orders, orders_out) = mpsc::channel(ORDERS);
         let (listening_in, listening) = watch::channel(Vec::new());
         let (opened_in, opened) = oneshot::channel();

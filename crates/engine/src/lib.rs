@@ -7,7 +7,7 @@
 //! nothing below it does; it knows neither conversations' rules nor any transport of the API.
 //!
 //! # Dependencies beside the workspace's
-//! `fs4` tells the free space of a disk, `gethostname` what to call a device; `argon2` and
+//! `fs4` tells the free space of a disk, `gethostname` what to call a device; `toml` reads policy files; `argon2` and
 //! `chacha20poly1305` seal backups.
 
 mod actor;
@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod handle;
 mod outlet;
+mod policy;
 mod profile;
 mod storage;
 

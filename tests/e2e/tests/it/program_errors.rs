@@ -7,7 +7,7 @@ use anser_api::model::{Account, Check, CheckState, Checks, Conversation};
 use anser_e2e::{Lan, Start, Tmpfs};
 use serde_json::json;
 
-use crate::lan_people::{direct, send, texts};
+use crate::lan_people::{PATIENCE, direct, send, texts};
 
 /// Starts in vain: the exit code is 1 and one line says why, with these words in it.
 #[track_caller]
@@ -194,10 +194,34 @@ fn program_wrong_usage_has_its_own_exit_code() {
         assert_eq!(status.code(), Some(2), "{err}");
         assert!(err.contains(options[1]) && !err.is_empty(), "{err}");
     }
-    for later in ["--relay", "--policy"] {
-        let start = Start::new("Alice", data.path()).with(later, "https://relay.example");
-        let (status, _, err) = start.finish("rpc");
-        assert_eq!(status.code(), Some(1));
-        assert!(err.contains("unsupported") && err.lines().count() == 1, "{err}");
+    let start = Start::new("Alice", data.path()).with("--relay", "https://relay.example");
+    let (status, _, err) = start.finish("rpc");
+    assert_eq!(status.code(), Some(1));
+    assert!(err.contains("unsupported") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
+fn program_a_policy_is_followed_or_nothing_starts() {
+    let data = tempfile::tempdir().unwrap();
+    let policy = data.path().join("policy.toml");
+    let start = || {
+        let profile = data.path().join("profile");
+        std::fs::create_dir_all(&profile).unwrap();
+        profile
+    };
+    let profile = start();
+    let with = |name: &'static str| {
+        Start::new(name, &profile).flag("--no-mdns").with("--policy", policy.to_string_lossy())
+    };
+    for (text, word) in [("[netwrok]\nmdns = false\n", "netwrok"), ("[network", "policy.toml")] {
+        std::fs::write(&policy, text).unwrap();
+        refused(&with("Alice"), &["policy.toml", word, "admin"]);
     }
+    std::fs::write(&policy, "[network]\nlisten = ['/ip4/127.0.0.1/tcp/0']\n").unwrap();
+    let mut process = with("Alice").spawn();
+    let account = process.wait_until("to listen", PATIENCE, |process| {
+        let account: anser_api::model::Account = process.call("account.get", json!({}));
+        (!account.addresses.is_empty()).then_some(account)
+    });
+    assert!(account.addresses.iter().all(|a| a.starts_with("/ip4/127.0.0.1/tcp/")));
 }
