@@ -7,11 +7,13 @@
 //! whatever another device or a person was told is on disk.
 //!
 //! Reading order: `node.rs` (the machine), `sync.rs` (what two devices say to each other),
-//! `intake.rs` (how an event comes to count), `write.rs` (how one is made), then the commands.
+//! `intake.rs` (how an event comes to count), `write.rs` (how one is made), `files/` (what messages
+//! bring), then the commands.
 
 mod account;
 mod commands;
 mod disk;
+mod files;
 mod forks;
 mod intake;
 mod io;
@@ -31,6 +33,7 @@ mod sync;
 mod views;
 mod write;
 
+pub use files::io::{FileAnswer, FileCode, FileFailure, FileOrder, Rest, Resting};
 pub use io::{Input, Now, Output};
 pub use node::{Counters, Node};
 pub use open::OpenError;

@@ -11,6 +11,7 @@ use anser_proto::{AccountId, ConversationId, DeviceId, Frame};
 use anser_store::{Batch, Store, StoreError};
 use zeroize::Zeroizing;
 
+use crate::files::Files;
 use crate::io::{Input, Now, Output};
 use crate::random::Random;
 use crate::records::{ConversationRecord, PersonRecord};
@@ -35,6 +36,7 @@ pub struct Node<S> {
     pub(crate) introductions: VecDeque<DeviceId>,
     pub(crate) introducing: BTreeSet<DeviceId>,
     pub(crate) wanted: BTreeSet<DeviceId>,
+    pub(crate) files: Files,
     pub(crate) timers: BTreeSet<(u64, Timer)>,
     pub(crate) dirty_rooms: BTreeSet<ConversationId>,
     pub(crate) dirty_people: BTreeSet<AccountId>,
@@ -97,6 +99,8 @@ pub(crate) enum Timer {
     Typing(ConversationId, AccountId),
     /// A stranger did not say hello in time.
     Introduction(DeviceId),
+    /// A fetch waits too long, or progress is to be told.
+    Files,
 }
 
 /// What was counted since the start. A peer's bad input ends here.
@@ -116,6 +120,16 @@ pub struct Counters {
     pub early_events: u64,
     /// Frames from somebody who may not send them.
     pub uninvited_frames: u64,
+    /// Parts of files that do not belong to them.
+    pub wrong_parts: u64,
+    /// Parts of files that nobody asked for.
+    pub unasked_parts: u64,
+    /// Requests for files by somebody who may not have them.
+    pub refused_files: u64,
+    /// Parts that were asked for beyond what is read for one device at a time.
+    pub unserved_parts: u64,
+    /// Files that were here and turned out damaged or taken away.
+    pub lost_files: u64,
     /// Proven forks.
     pub forks: u64,
     /// Events taken in.
@@ -161,8 +175,10 @@ impl<S: Store> Node<S> {
         }
         let done = match input {
             Input::Command { id, command } => {
-                let result = self.command(command).map(Box::new);
-                self.outputs.push_back(Output::Reply { id, result });
+                if let Some(answer) = self.answer(id, command) {
+                    let result = answer.map(Box::new);
+                    self.outputs.push_back(Output::Reply { id, result });
+                }
                 Ok(())
             }
             Input::Connected { device, address } => self.connected(device, address),
@@ -174,10 +190,12 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::Listening { addresses } => self.listening(addresses),
+            Input::File(answer) => self.file_answer(answer),
         };
         if let Err(error) = done {
             self.fail(error);
         }
+        self.settle_files();
     }
 
     /// Does what is due.
@@ -185,7 +203,7 @@ impl<S: Store> Node<S> {
         self.now = now;
         while let Some((due, timer)) = self.timers.first().copied() {
             if due > now.mono_ms || self.failed.is_some() {
-                return;
+                break;
             }
             self.timers.pop_first();
             let done = match timer {
@@ -210,10 +228,15 @@ impl<S: Store> Node<S> {
                     self.introduction_ended(device);
                     Ok(())
                 }
+                Timer::Files => {
+                    self.files_due();
+                    Ok(())
+                }
             };
             if let Err(error) = done {
                 self.fail(error);
             }
+            self.settle_files();
         }
     }
 

@@ -11,6 +11,7 @@ use anser_proto::{AccountId, Card, DeviceList, Event, Receipt};
 use anser_store::{Batch, Store, StoreError, Table};
 
 use crate::disk;
+use crate::files::Files;
 use crate::forks::StoredFork;
 use crate::io::Now;
 use crate::node::{Counters, Device, Node, Numbers, Profile, Room, Timer};
@@ -57,6 +58,7 @@ impl<S: Store> Node<S> {
             introductions: VecDeque::new(),
             introducing: BTreeSet::new(),
             wanted: BTreeSet::new(),
+            files: Files::default(),
             timers: BTreeSet::new(),
             dirty_rooms: BTreeSet::new(),
             dirty_people: BTreeSet::new(),
@@ -70,6 +72,8 @@ impl<S: Store> Node<S> {
         node.load_devices()?;
         node.load_people()?;
         node.load_rooms()?;
+        node.load_files()?;
+        node.settle_files();
         node.owe_receipts();
         node.want_everybody();
         Ok(node)

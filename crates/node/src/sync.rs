@@ -89,11 +89,16 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Frame::Exchange(exchange) => self.exchanged(exchange),
-            Frame::FileWant(_)
-            | Frame::FilePart(_)
-            | Frame::FileLack(_)
-            | Frame::PictureWant(_)
-            | Frame::Picture(_) => Ok(()),
+            Frame::FileWant(want) => self.file_want(device, account, want),
+            Frame::FilePart(part) => {
+                self.file_part(device, part);
+                Ok(())
+            }
+            Frame::FileLack(lack) => {
+                self.file_lack(device, lack);
+                Ok(())
+            }
+            Frame::PictureWant(_) | Frame::Picture(_) => Ok(()),
         }
     }
 
@@ -145,6 +150,7 @@ impl<S: Store> Node<S> {
             let shared: Vec<_> = self.shared_with(&account);
             self.offer(device, &shared);
             self.exchange(device, account);
+            self.files_peer_came(device);
         }
         Ok(())
     }
