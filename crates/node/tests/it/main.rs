@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod direct;
+mod disk;
+mod files;
 mod fork;
 mod group;
 mod hostile;
