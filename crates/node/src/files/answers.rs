@@ -65,6 +65,7 @@ impl<S: Store> Node<S> {
                 self.part_read(to, FilePart { file, part, data: data.into(), proof });
             }
             FileAnswer::Lost { to, file } => return self.part_lost(to, file),
+            FileAnswer::Unread { to, file } => self.part_unread(to, file),
             FileAnswer::Read { call, file, result } => return self.piece_read(call, file, result),
         }
         Ok(())

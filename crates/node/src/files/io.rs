@@ -108,7 +108,7 @@ pub enum FileOrder {
         /// The job.
         job: u64,
     },
-    /// Read a part for a device: `Part` or `Lost`.
+    /// Read a part for a device: `Part`, `Lost` or `Unread`.
     Part {
         /// For whom.
         to: DeviceId,
@@ -267,6 +267,13 @@ pub enum FileAnswer {
     /// A file that was to be here whole is not, or is damaged.
     Lost {
         /// Who asked for a part.
+        to: DeviceId,
+        /// The file.
+        file: FileId,
+    },
+    /// A part cannot be read just now.
+    Unread {
+        /// Who asked for it.
         to: DeviceId,
         /// The file.
         file: FileId,

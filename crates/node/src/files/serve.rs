@@ -88,9 +88,14 @@ impl<S: Store> Node<S> {
 
     /// A file that was to be here is not: it counts as absent, and can be fetched again.
     pub(crate) fn part_lost(&mut self, to: DeviceId, file: FileId) -> Result<(), StoreError> {
+        self.part_unread(to, file);
+        self.lose_file(&file)
+    }
+
+    /// A part cannot be read: whoever asked looks elsewhere for a while.
+    pub(crate) fn part_unread(&mut self, to: DeviceId, file: FileId) {
         self.served(&to);
         self.send(to, FileLack { file });
-        self.lose_file(&file)
     }
 
     /// The content of a file is damaged or was taken away from outside.
