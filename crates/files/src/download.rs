@@ -204,6 +204,15 @@ impl Download {
         }
     }
 
+    /// Only these devices can still be asked.
+    pub fn only(&mut self, may_be_asked: impl Fn(&DeviceId) -> bool) {
+        let gone: Vec<_> =
+            self.providers.keys().filter(|device| !may_be_asked(device)).copied().collect();
+        for device in gone {
+            self.gone(&device);
+        }
+    }
+
     /// A device says that it lacks the file: it is asked again after a while that grows.
     pub fn lack(&mut self, device: &DeviceId, now_ms: u64) {
         let Some(provider) = self.providers.get_mut(device) else { return };

@@ -273,6 +273,7 @@ impl<S: Store> Node<S> {
         self.dirty_rooms.insert(id);
         if changed_authority {
             self.authority_changed(id, event)?;
+            self.files_members_changed();
         }
         if let Some(content) = content.filter(|_| brings) {
             self.files_arrived(id, event, &content)?;

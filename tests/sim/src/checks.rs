@@ -12,7 +12,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anser_api::model::{Conversation, ConversationKind, DeliveryState, Message, MessageKind};
+use anser_api::model::{
+    Attachment, Conversation, ConversationKind, DeliveryState, FileState, Message, MessageKind,
+};
 use anser_api::params::{ByMessage, MessageList, Page};
 use anser_api::{Command, Reply};
 
@@ -59,6 +61,16 @@ fn common(message: &Message) -> Message {
         own: false,
         state: DeliveryState::Waiting,
         name: String::new(),
+        attachments: message
+            .attachments
+            .iter()
+            .map(|file| Attachment {
+                state: FileState::Absent,
+                received_bytes: 0,
+                transfer: None,
+                ..file.clone()
+            })
+            .collect(),
         reply_to: message.reply_to.clone().map(|mut quote| {
             quote.text = None;
             quote.account = None;
@@ -99,6 +111,7 @@ pub fn all(network: &mut Network, kept: &[Kept]) {
             unread(network, seed, sight);
         }
         delivery(network, seed, sights);
+        files(network, seed, sights);
     }
     survival(network, seed, kept, &sights);
     if network.hosts.iter().all(|host| !host.rolled_back) {
@@ -214,6 +227,33 @@ fn delivery(network: &mut Network, seed: u64, sights: &[Sight]) {
                 assert!(to.state >= DeliveryState::Delivered, "{context}");
                 assert!(read || to.state != DeliveryState::Read, "{context}, but was not read");
             }
+        }
+    }
+}
+
+/// A file that is wanted came, if a member has it; its author always does.
+fn files(network: &Network, seed: u64, sights: &[Sight]) {
+    let with_files = |sight: &Sight| -> Vec<(String, bool, Attachment)> {
+        let files = |m: &Message| {
+            let (message, own) = (m.message.clone(), m.own);
+            let named = move |file: &Attachment| (message.clone(), own, file.clone());
+            m.attachments.iter().map(named).collect::<Vec<_>>()
+        };
+        sight.messages.iter().flat_map(files).collect()
+    };
+    let here: BTreeSet<_> = sights
+        .iter()
+        .flat_map(with_files)
+        .filter(|(_, _, file)| file.state == FileState::Here)
+        .map(|(message, _, _)| message)
+        .collect();
+    for sight in sights {
+        let name = &network.hosts[sight.host].name;
+        for (message, own, file) in with_files(sight) {
+            let context = format!("seed {seed}: {} at {name}: {:?}", file.name, file.state);
+            assert!(!own || file.state == FileState::Here, "{context}, its author");
+            let waits = file.state == FileState::Fetching;
+            assert!(!waits || !here.contains(&message), "{context}, while a member has it");
         }
     }
 }

@@ -10,6 +10,8 @@
 
 pub mod checks;
 pub mod dice;
+#[path = "../../../crates/node/tests/it/disk.rs"]
+pub mod disk;
 pub mod host;
 pub mod network;
 pub mod scene;

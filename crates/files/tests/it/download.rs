@@ -96,6 +96,18 @@ fn a_source_that_leaves_is_replaced() {
 }
 
 #[test]
+fn a_source_that_may_not_be_asked_any_more_is_not() {
+    let mut world = World::new(12, 100 * PART, vec![Other::new(2), Other::new(2)]);
+    for _ in 0..30 {
+        world.step();
+    }
+    world.download.only(|other| *other == device(1));
+    let asked = world.others[0].asked.len();
+    world.finish(10_000);
+    assert_eq!(world.others[0].asked.len(), asked);
+}
+
+#[test]
 fn what_nobody_asked_for_is_not_even_looked_at() {
     let mut world = World::new(10, 4 * PART, vec![Other::new(1)]);
     let part = world.content[..PART].to_vec();

@@ -139,19 +139,15 @@ impl<S: Store> Node<S> {
 
     /// The connected devices that may have a file, with their rank.
     fn sources(&self, fetch: &Fetch) -> Vec<(DeviceId, u8)> {
-        let own = self.own_account();
+        let Some(own) = self.own_account() else { return Vec::new() };
         let may = |account: &AccountId| {
-            let mut rank = None;
-            for (id, authors) in &fetch.rooms {
-                let room = self.rooms.get(id).filter(|room| room.record.accepted);
-                if room.is_some_and(|room| room.chat.is_member(account))
-                    && self.may_talk(id, account)
-                {
-                    let first = authors.contains(account) || Some(*account) == own;
-                    rank = rank.min(Some(u8::from(!first))).or(Some(u8::from(!first)));
-                }
-            }
-            rank
+            let ranks = fetch.rooms.iter().filter_map(|(id, authors)| {
+                let room = self.rooms.get(id).filter(|room| room.record.accepted)?;
+                let among = room.chat.is_member(account) && room.chat.is_member(&own);
+                let first = authors.contains(account) || *account == own;
+                (among && self.may_talk(id, account)).then_some(u8::from(!first))
+            });
+            ranks.min()
         };
         self.sessions
             .iter()
@@ -211,6 +207,7 @@ impl<S: Store> Node<S> {
         let under_way = self.under_way();
         let (file, job) = (fetch.resting.file, fetch.transfer);
         let Stage::Running(download) = &mut fetch.stage else { return };
+        download.only(|device| sources.iter().any(|(source, _)| source == device));
         for (device, rank) in &sources {
             download.offer(*device, *rank);
         }
@@ -343,6 +340,11 @@ impl<S: Store> Node<S> {
     /// A device said hello: it may have files.
     pub(crate) fn files_peer_came(&mut self, device: DeviceId) {
         self.files_peer_went(device);
+    }
+
+    /// Who is a member changed, and with it who may be asked.
+    pub(crate) fn files_members_changed(&mut self) {
+        self.files.stir |= !self.files.fetches.is_empty();
     }
 
     /// A device went, with all that was asked of it.

@@ -184,6 +184,24 @@ fn who_is_no_member_gets_nothing() {
 }
 
 #[test]
+fn who_was_put_out_stops_asking_and_is_not_asked() {
+    let (mut network, conversation) = group(3);
+    let bytes = content(LARGE, 25);
+    let message = share(&mut network, 0, &conversation, bytes);
+    let carol = network.account(2);
+    network.begin(2, "file.fetch", json!({"message": message}), 10);
+    assert!(network.disks[2].put < LARGE / PART_BYTES, "the removal came too late");
+    let params = json!({"conversation": conversation, "account": carol});
+    network.call(0, "conversation.remove", params).unwrap();
+    network.pass(10_000);
+    let (put, refused) = (network.disks[2].put, network.nodes[0].counters().refused_files);
+    network.pass(1_000_000);
+    assert_eq!(network.disks[2].put, put);
+    assert_eq!(network.nodes[0].counters().refused_files, refused, "she goes on asking");
+    assert_eq!(transfers(&mut network, 2, "fetch")[0]["state"], "waiting");
+}
+
+#[test]
 fn a_newcomer_gets_no_file_of_a_history_that_is_hidden() {
     let mut network = Network::new(3);
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {

@@ -124,7 +124,7 @@ fn lan_small_files_come_by_themselves_under_safe_names() {
     let (alice, bob) = (Person::new("Alice", lan.host()), Person::new("Bob", lan.host()));
     let (mut a, mut b) = (alice.spawn(), bob.spawn());
     meet_both(&mut a, &mut b);
-    let conversation = direct(&mut a, &b.account().to_owned());
+    let conversation = direct(&mut a, b.account());
     send(&mut a, &conversation, "files follow");
     let folder = tempfile::tempdir().unwrap();
     for (name, safe, bytes) in [
@@ -176,7 +176,7 @@ fn lan_a_file_for_which_there_is_no_room_waits_until_there_is() {
     bob.data = tempfile::tempdir_in(small.path()).unwrap();
     let (mut a, mut b) = (alice.spawn(), bob.spawn());
     meet_both(&mut a, &mut b);
-    let conversation = direct(&mut a, &b.account().to_owned());
+    let conversation = direct(&mut a, b.account());
     send(&mut a, &conversation, "a file follows");
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("large.bin");
@@ -204,7 +204,7 @@ fn lan_messages_pass_a_transfer_quickly() {
     let (alice, bob) = (Person::new("Alice", lan.host()), Person::new("Bob", lan.host()));
     let (mut a, mut b) = (alice.spawn(), bob.spawn());
     meet_both(&mut a, &mut b);
-    let conversation = direct(&mut a, &b.account().to_owned());
+    let conversation = direct(&mut a, b.account());
     send(&mut a, &conversation, "a film follows");
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("film.bin");
