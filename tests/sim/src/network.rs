@@ -48,7 +48,7 @@ impl Weather {
             crashes: *dice.pick(&[0, 0, 5, 30]),
             hostile: *dice.pick(&[0, 0, 0, 5, 25]),
             rollbacks: dice.percent(15),
-            files: dice.percent(40),
+            files: false,
             clocks: dice.percent(50),
             sabotage: None,
         }
