@@ -6,7 +6,7 @@
 use anser_api::params::AccountImport;
 use anser_api::{ApiError, Command, EventBody, model::Via};
 use anser_net::NetEvent;
-use anser_node::{BackupCursor, Input, Node, Now};
+use anser_node::{BackupCursor, FileAnswer, Input, Node, Now};
 use anser_proto::DeviceId;
 use anser_store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -67,6 +67,7 @@ pub(crate) struct Report {
 enum Work {
     Order(Order),
     Net(NetEvent),
+    File(FileAnswer),
 }
 
 /// A node with everything that flows into and out of it.
@@ -112,6 +113,7 @@ impl<S: Store, L: Link> Actor<S, L> {
         mut self,
         mut orders: mpsc::Receiver<Order>,
         mut news: mpsc::Receiver<NetEvent>,
+        mut files: mpsc::Receiver<FileAnswer>,
     ) {
         // What was left to do when the node was opened.
         self.turn(Vec::new());
@@ -127,6 +129,7 @@ impl<S: Store, L: Link> Actor<S, L> {
                     network = event.is_some();
                     event.map(Work::Net)
                 }
+                Some(answer) = files.recv() => Some(Work::File(answer)),
                 () = sleep_until(timer) => None,
             };
             let mut burst: Vec<Work> = first.into_iter().collect();
@@ -134,6 +137,7 @@ impl<S: Store, L: Link> Actor<S, L> {
                 let before = burst.len();
                 burst.extend(orders.try_recv().ok().map(Work::Order));
                 burst.extend(news.try_recv().ok().map(Work::Net));
+                burst.extend(files.try_recv().ok().map(Work::File));
                 if burst.len() == before {
                     break;
                 }
@@ -141,7 +145,9 @@ impl<S: Store, L: Link> Actor<S, L> {
             self.turn(burst);
         }
         let stop = self.stop.take();
-        // The store is closed before anybody is told so.
+        // The store and the files are closed before anybody is told so. Who keeps the files must not
+        // wait for us to read answers.
+        drop(files);
         drop(self);
         if let Some(done) = stop {
             // Whoever asked may have gone.
@@ -167,6 +173,7 @@ impl<S: Store, L: Link> Actor<S, L> {
             match work {
                 Work::Order(order) => self.order(order, now),
                 Work::Net(event) => self.net(event, now),
+                Work::File(answer) => self.node.handle(Input::File(answer), now),
             }
         }
         let now = self.clock.now();

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::doctor::NO_SPACE;
 use crate::error::StartError;
 use crate::events::{Feed, Source, Subscription};
+use crate::files::{ANSWERS, Files};
 use crate::outlet::Outlet;
 use crate::{backup, dial, doctor, policy, storage};
 
@@ -97,8 +98,14 @@ impl Thread {
             .enable_time()
             .build()
             .map_err(|error| StartError::thread(&error))
-            .and_then(|runtime| Ok((runtime, open(&config, clock)?)));
-        let (runtime, (node, protection)) = match opened {
+            .and_then(|runtime| {
+                let (node, protection) = open(&config, clock)?;
+                let (answers_in, answers) = mpsc::channel(ANSWERS);
+                let files = Files::start(storage::files(&config)?, answers_in)
+                    .map_err(|error| StartError::thread(&error))?;
+                Ok((runtime, node, protection, files, answers))
+            });
+        let (runtime, node, protection, files, answers) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 // Nobody waiting any more is no error.
@@ -112,11 +119,11 @@ impl Thread {
         }
         runtime.block_on(async {
             if let Ok((net, news)) = self.network.await {
-                let outlet = Outlet::new(net, feed);
+                let outlet = Outlet::new(net, feed, Some(files));
                 let has_room =
                     move || storage::free_bytes(&config).is_none_or(|free| free >= NO_SPACE);
                 Actor::new(node, clock, outlet, self.listening, Box::new(has_room))
-                    .run(self.orders, news)
+                    .run(self.orders, news, answers)
                     .await;
             }
         });

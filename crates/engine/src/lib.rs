@@ -18,6 +18,7 @@ mod dial;
 mod doctor;
 mod error;
 mod events;
+mod files;
 mod handle;
 mod outlet;
 mod policy;

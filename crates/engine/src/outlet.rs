@@ -9,13 +9,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use anser_api::{ApiError, Command, Event, Reply};
 use anser_net::Net;
-use anser_node::Output;
+use anser_node::{FileOrder, Output};
 use anser_proto::DeviceId;
 use anser_store::StoreError;
 use tokio::sync::oneshot;
 
 use crate::error::store_error;
 use crate::events::Feed;
+use crate::files::Files;
 
 /// Events kept back while the store fails; what is over it shows as a gap.
 const HELD_EVENTS: usize = 4_096;
@@ -60,10 +61,14 @@ pub(crate) struct Outlet<L> {
     connected: BTreeSet<DeviceId>,
     failing: Option<StoreError>,
     held: VecDeque<Event>,
+    files: Option<Files>,
+    /// Orders about files kept back while the store fails.
+    held_orders: VecDeque<FileOrder>,
 }
 
 impl<L: Link> Outlet<L> {
-    pub(crate) fn new(link: L, feed: Feed) -> Self {
+    /// Without `files` orders about them are let fall.
+    pub(crate) fn new(link: L, feed: Feed, files: Option<Files>) -> Self {
         Self {
             link,
             feed,
@@ -72,6 +77,8 @@ impl<L: Link> Outlet<L> {
             connected: BTreeSet::new(),
             failing: None,
             held: VecDeque::new(),
+            files,
+            held_orders: VecDeque::new(),
         }
     }
 
@@ -117,9 +124,17 @@ impl<L: Link> Outlet<L> {
                 for event in std::mem::take(&mut self.held) {
                     self.feed.pass(event);
                 }
+                for order in std::mem::take(&mut self.held_orders) {
+                    self.file(order);
+                }
                 tracing::info!("the store works again");
             }
-            Ok(()) => {}
+            Ok(()) => {
+                // Answers came, so there may be room for more orders.
+                if let Some(files) = &mut self.files {
+                    files.pass();
+                }
+            }
             Err(error) => {
                 if self.failing.is_none() {
                     tracing::error!(%error, "the store fails");
@@ -151,9 +166,20 @@ impl<L: Link> Outlet<L> {
                     self.held.push_back(*event);
                 }
             }
+            Output::File(order) => self.file(order),
             Output::Want { device, addresses } => self.link.want(device, addresses),
             Output::Unwant { device } => self.link.unwant(device),
             Output::Disconnect { device, why } => self.link.disconnect(device, why),
+        }
+    }
+
+    /// What is removed, taken in or begun must be on record first; reading needs no record.
+    fn file(&mut self, order: FileOrder) {
+        let reads = matches!(order, FileOrder::Part { .. } | FileOrder::Read { .. });
+        if self.failing.is_some() && !reads {
+            self.held_orders.push_back(order);
+        } else if let Some(files) = &mut self.files {
+            files.order(order);
         }
     }
 
@@ -211,6 +237,8 @@ fn reads(command: &Command) -> bool {
             | Command::MessageList(_)
             | Command::MessageGet(_)
             | Command::MessageSearch(_)
+            | Command::FileRead(_)
+            | Command::FileList(_)
             | Command::RelayList(_)
             | Command::SettingsGet(_)
             | Command::StateSnapshot(_)

@@ -76,8 +76,11 @@ impl Policy {
             return Err(error("it is longer than 1 MiB".into()));
         }
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        let policy: Self =
-            toml::from_str(&text).map_err(|e| error(e.to_string().trim().replace('\n', " ")))?;
+        let policy: Self = toml::from_str(&text).map_err(|wrong| {
+            let before = wrong.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count().saturating_add(1);
+            error(format!("line {line}: {}", wrong.message().trim().replace('\n', " ")))
+        })?;
         if policy.network.seeds.len().max(policy.network.listen.len()) > ADDRESSES {
             return Err(error("it lists more than 1,024 addresses".into()));
         }
@@ -135,7 +138,8 @@ mod tests {
             ("[network]\nsedes = []", "sedes"),
             ("[netwrok]", "netwrok"),
             ("[network]\nmdns = 'no'", "boolean"),
-            ("[network", "policy.toml"),
+            ("[network]\n\nmdns = 7", "line 3"),
+            ("[network", "line 1"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

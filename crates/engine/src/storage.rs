@@ -7,6 +7,7 @@ use anser_store::{DataKeySource, MemoryStore, OpenError, SledStore, Store};
 
 use crate::config::{Config, Data, Protection};
 use crate::error::StartError;
+use crate::files::Folder;
 
 /// The store of a running engine.
 pub(crate) type AnyStore = Box<dyn Store + Send>;
@@ -46,6 +47,18 @@ pub(crate) fn free_bytes(config: &Config) -> Option<u64> {
     match &config.data {
         Data::Folder(folder) => fs4::available_space(folder).ok(),
         Data::Memory => None,
+    }
+}
+
+/// Where the files of a profile rest.
+pub(crate) fn files(config: &Config) -> Result<Folder, StartError> {
+    match &config.data {
+        Data::Folder(folder) => Ok(Folder::lasting(folder.join("files"))),
+        Data::Memory => {
+            let mut name = [0; 16];
+            fill(&mut name)?;
+            Ok(Folder::passing(&name))
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Default for Limits {
             queue_bytes_per_device: 8 << 20,
             frames_per_s: 50_000,
             frames_burst: 100_000,
-            bytes_per_s: 64 << 20,
+            bytes_per_s: 256 << 20,
             bytes_burst: 128 << 20,
             idle_s: 30,
         }

@@ -292,6 +292,7 @@ impl<S: Store> Node<S> {
         self.dirty_people.clear();
         self.dirty_receipts.clear();
         self.own_clock = 0;
+        self.files = crate::files::Files::default();
         self.empty()
     }
 

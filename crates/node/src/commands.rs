@@ -8,7 +8,16 @@ use crate::node::{Answer, Node};
 use crate::write::no_account;
 
 impl<S: Store> Node<S> {
-    pub(crate) fn command(&mut self, command: Command) -> Answer {
+    /// The answer to a command; `None` where it comes later, when the disk has answered.
+    pub(crate) fn answer(&mut self, id: u64, command: Command) -> Option<Answer> {
+        match command {
+            Command::FileWrite(params) => self.file_write(id, &params),
+            Command::FileRead(params) => self.file_read(id, &params),
+            command => Some(self.command(command)),
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Answer {
         match command {
             Command::AccountCreate(params) => self.account_create(params),
             Command::AccountGet(_) => {
@@ -56,6 +65,12 @@ impl<S: Store> Node<S> {
             Command::MessageGet(params) => self.message_get(params),
             Command::MessageRead(params) => self.message_read(params),
             Command::MessageSearch(params) => self.message_search(params),
+            Command::FileAdd(params) => self.file_add(params),
+            Command::FileSend(params) => self.file_send(params),
+            Command::FileFetch(params) => self.file_fetch(params),
+            Command::FileSave(params) => self.file_save(params),
+            Command::FileCancel(params) => self.file_cancel(params),
+            Command::FileList(params) => self.file_list(params),
             Command::TypingSet(params) => self.typing_set(params),
             Command::PresenceSet(params) => self.presence_set(params),
             Command::RelayList(_) => Ok(Reply::RelayList(Box::new(self.relays_view()))),
@@ -69,19 +84,12 @@ impl<S: Store> Node<S> {
                 let subscribed = Subscribed { revision: self.revision };
                 Ok(Reply::EventsSubscribe(Box::new(subscribed)))
             }
+            Command::FileWrite(_) | Command::FileRead(_) => {
+                Err(ApiError::new(ErrorCode::Internal, "This is answered by the disk."))
+            }
             Command::AccountExport(_)
             | Command::AccountImport(_)
-            | Command::FileAdd(_)
-            | Command::FileWrite(_)
-            | Command::FileSend(_)
-            | Command::FileFetch(_)
-            | Command::FileSave(_)
-            | Command::FileRead(_)
-            | Command::FileCancel(_)
-            | Command::FileList(_) => {
-                Err(ApiError::new(ErrorCode::Unsupported, "This is not built yet."))
-            }
-            Command::AppStatus(_)
+            | Command::AppStatus(_)
             | Command::AppUnlock(_)
             | Command::AppRetry(_)
             | Command::DeviceLinkAccept(_)

@@ -9,6 +9,7 @@ use anser_proto::{
 use anser_store::{Batch, Store, StoreError, Table};
 
 use crate::disk;
+use crate::files;
 use crate::node::{Node, Room, Timer};
 use crate::people::{BLOCKED, CONTACT, REQUESTED};
 use crate::records::{
@@ -242,6 +243,13 @@ impl<S: Store> Node<S> {
                 disk::put(&mut batch, Table::Timeline, &line, &record);
             }
         }
+        let brings = files::index(
+            &self.store,
+            &mut batch,
+            event,
+            (account, content.as_ref()),
+            (number, device_number),
+        )?;
         let shows = room.chat.shows(&event.position(), kind);
         room.record.active_ms = self.now.wall_ms;
         let foreign = Some(account) != own_account;
@@ -266,6 +274,10 @@ impl<S: Store> Node<S> {
         self.dirty_rooms.insert(id);
         if changed_authority {
             self.authority_changed(id, event)?;
+            self.files_members_changed();
+        }
+        if let Some(content) = content.filter(|_| brings) {
+            self.files_arrived(id, event, &content)?;
         }
         if shows || kind == Kind::Delete {
             self.show(event, target)?;
@@ -300,12 +312,13 @@ impl<S: Store> Node<S> {
         by: AccountId,
     ) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        let mut batch = Batch::new();
+        let (mut batch, mut files) = (Batch::new(), Vec::new());
         let place = disk::place(&self.store, target)?.filter(|p| p.conversation == room.number);
         if let Some(place) = place {
             let device = self.numbers.by_number.get(place.device as usize);
             let author = device.and_then(|device| room.chat.log(device)).map(|log| log.account);
             if author == Some(by) {
+                files = self.unindex_files(&mut batch, place)?;
                 self.drop_body(&mut batch, place, Kind::Message)?;
             }
         }
@@ -323,7 +336,10 @@ impl<S: Store> Node<S> {
         let dropped = !batch.is_empty();
         self.commit(batch)?;
         // What was taken back is nothing to read.
-        if dropped { self.recount(id) } else { Ok(()) }
+        if dropped {
+            self.recount(id)?;
+        }
+        self.release_files(files)
     }
 
     /// Drops the body of an event, if it is of this kind.

@@ -4,6 +4,8 @@ use anser_api::model::Via;
 use anser_api::{ApiError, Command, Event, Reply};
 use anser_proto::DeviceId;
 
+use crate::files::io::{FileAnswer, FileOrder};
+
 /// The two clocks. The wall clock is shown and written into events, never trusted; the monotonic
 /// one drives timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub enum Input {
         /// Multiaddrs; the whole list.
         addresses: Vec<String>,
     },
+    /// What became of an [`Output::File`].
+    File(FileAnswer),
 }
 
 /// What a node asks of its shell, in this order.
@@ -90,6 +94,8 @@ pub enum Output {
         /// Multiaddrs.
         addresses: Vec<String>,
     },
+    /// Do something with files on disk; what becomes of it comes back as [`Input::File`].
+    File(FileOrder),
     /// A connection to this device is no longer needed.
     Unwant {
         /// The device.

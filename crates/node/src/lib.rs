@@ -7,12 +7,14 @@
 //! whatever another device or a person was told is on disk.
 //!
 //! Reading order: `node.rs` (the machine), `sync.rs` (what two devices say to each other),
-//! `intake.rs` (how an event comes to count), `write.rs` (how one is made), then the commands.
+//! `intake.rs` (how an event comes to count), `write.rs` (how one is made), `files/` (what messages
+//! bring), then the commands.
 
 mod account;
 mod backup;
 mod commands;
 mod disk;
+mod files;
 mod forks;
 mod intake;
 mod invites;
@@ -37,6 +39,7 @@ mod views;
 mod write;
 
 pub use backup::BackupCursor;
+pub use files::io::{FileAnswer, FileCode, FileFailure, FileOrder, Rest, Resting};
 pub use io::{Input, Now, Output};
 pub use node::{Counters, Node};
 pub use open::OpenError;

@@ -24,24 +24,33 @@ const COUNT_LINES: usize = 10_000;
 
 impl<S: Store> Node<S> {
     pub(crate) fn message_send(&mut self, params: MessageSend) -> Answer {
+        Ok(Reply::MessageSend(Box::new(self.send_message(params)?)))
+    }
+
+    pub(crate) fn send_message(&mut self, params: MessageSend) -> Result<model::Message, ApiError> {
         let id = self.writable_room(&params.conversation)?;
-        let text = checked_text(&params.text)?;
+        let files = self.attachments_of(&params)?;
+        let text = match params.text.trim() {
+            "" if !files.is_empty() => None,
+            _ => Some(checked_text(&params.text)?),
+        };
         let reply_to = params
             .reply_to
             .as_deref()
             .map(str::parse::<EventId>)
             .transpose()
             .map_err(|_| ApiError::not_found("message to reply to"))?;
-        let body = Content { text: Some(text), reply_to, ..Content::default() };
+        let attachments = (!files.is_empty()).then_some(files);
+        let body = Content { text, reply_to, attachments, ..Content::default() };
         let event = self.write(id, Kind::Message, codec::encode(&body))?;
         let room = self.rooms.get(&id).ok_or_else(|| ApiError::not_found("conversation"))?;
         let view = self.event_view(room, &event, self.now.wall_ms);
         let view = view.map_err(|error| self.fail_command(error))?;
-        Ok(Reply::MessageSend(Box::new(view.ok_or_else(|| ApiError::not_found("message"))?)))
+        view.ok_or_else(|| ApiError::not_found("message"))
     }
 
     /// A conversation one may write to now. Writing to a request accepts it.
-    fn writable_room(&mut self, text: &str) -> Result<ConversationId, ApiError> {
+    pub(crate) fn writable_room(&mut self, text: &str) -> Result<ConversationId, ApiError> {
         let own = self.own_account().ok_or_else(no_account)?;
         let device = self.device();
         let id = self.room_id(text)?;

@@ -45,6 +45,7 @@ impl<S: Store> Node<S> {
     pub(crate) fn disconnected(&mut self, device: DeviceId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.remove(&device) else { return Ok(()) };
         self.introduction_ended(device);
+        self.files_peer_went(device);
         if let Some(account) = session.account {
             self.seen_now(account)?;
             self.dirty_people.insert(account);

@@ -11,6 +11,7 @@ use anser_proto::{AccountId, ConversationId, DeviceAddresses, DeviceId, Frame, P
 use anser_store::{Batch, Store, StoreError};
 use zeroize::Zeroizing;
 
+use crate::files::Files;
 use crate::invites::Joins;
 use crate::io::{Input, Now, Output};
 use crate::linking::Linking;
@@ -37,6 +38,7 @@ pub struct Node<S> {
     pub(crate) introductions: VecDeque<DeviceId>,
     pub(crate) introducing: BTreeSet<DeviceId>,
     pub(crate) wanted: BTreeSet<DeviceId>,
+    pub(crate) files: Files,
     pub(crate) timers: BTreeSet<(u64, Timer)>,
     pub(crate) dirty_rooms: BTreeSet<ConversationId>,
     pub(crate) dirty_people: BTreeSet<AccountId>,
@@ -139,6 +141,8 @@ pub(crate) enum Timer {
     Grant(DeviceId),
     /// An invitation was accepted; nobody let us in yet.
     Join([u8; 16]),
+    /// A fetch waits too long, or progress is to be told.
+    Files,
 }
 
 /// What was counted since the start. A peer's bad input ends here.
@@ -158,6 +162,16 @@ pub struct Counters {
     pub early_events: u64,
     /// Frames from somebody who may not send them.
     pub uninvited_frames: u64,
+    /// Parts of files that do not belong to them.
+    pub wrong_parts: u64,
+    /// Parts of files that nobody asked for.
+    pub unasked_parts: u64,
+    /// Requests for files by somebody who may not have them.
+    pub refused_files: u64,
+    /// Parts that were asked for beyond what is read for one device at a time.
+    pub unserved_parts: u64,
+    /// Files that were here and turned out damaged or taken away.
+    pub lost_files: u64,
     /// Proven forks.
     pub forks: u64,
     /// Events taken in.
@@ -219,8 +233,9 @@ impl<S: Store> Node<S> {
                 self.invite_accept(id, &params)
             }
             Input::Command { id, command } => {
-                let result = self.command(command);
-                self.reply(id, result);
+                if let Some(answer) = self.answer(id, command) {
+                    self.reply(id, answer);
+                }
                 Ok(())
             }
             Input::Connected { device, address } => self.connected(device, address),
@@ -234,10 +249,12 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::Listening { addresses } => self.listening(addresses),
+            Input::File(answer) => self.file_answer(answer),
         };
         if let Err(error) = done {
             self.fail(error);
         }
+        self.settle_files();
     }
 
     /// Does what is due.
@@ -245,7 +262,7 @@ impl<S: Store> Node<S> {
         self.now = now;
         while let Some((due, timer)) = self.timers.first().copied() {
             if due > now.mono_ms || self.failed.is_some() {
-                return;
+                break;
             }
             self.timers.pop_first();
             let done = match timer {
@@ -282,10 +299,15 @@ impl<S: Store> Node<S> {
                     self.join_waits(nonce);
                     Ok(())
                 }
+                Timer::Files => {
+                    self.files_due();
+                    Ok(())
+                }
             };
             if let Err(error) = done {
                 self.fail(error);
             }
+            self.settle_files();
         }
     }
 

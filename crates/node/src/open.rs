@@ -11,6 +11,7 @@ use anser_proto::{AccountId, Card, DeviceList, Event, Receipt};
 use anser_store::{Batch, Store, StoreError, Table};
 
 use crate::disk;
+use crate::files::Files;
 use crate::forks::StoredFork;
 use crate::invites::Joins;
 use crate::io::Now;
@@ -59,6 +60,7 @@ impl<S: Store> Node<S> {
             introductions: VecDeque::new(),
             introducing: BTreeSet::new(),
             wanted: BTreeSet::new(),
+            files: Files::default(),
             timers: BTreeSet::new(),
             dirty_rooms: BTreeSet::new(),
             dirty_people: BTreeSet::new(),
@@ -83,6 +85,8 @@ impl<S: Store> Node<S> {
         node.load_joins()?;
         node.sweep_pictures()?;
         node.shown_devices = node.devices_view().devices;
+        node.load_files()?;
+        node.settle_files();
         node.owe_receipts();
         node.want_everybody();
         Ok(node)

@@ -269,7 +269,7 @@ impl<S: Store> Node<S> {
         }
         self.after(0, Timer::Receipt(id));
         self.dirty_rooms.insert(id);
-        Ok(())
+        self.files_accepted(id)
     }
 
     pub(crate) fn conversation_decline(&mut self, params: ByConversation) -> Answer {

@@ -107,7 +107,15 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Frame::Exchange(exchange) => self.exchanged(exchange),
-            Frame::FileWant(_) | Frame::FilePart(_) | Frame::FileLack(_) => Ok(()),
+            Frame::FileWant(want) => self.file_want(device, account, want),
+            Frame::FilePart(part) => {
+                self.file_part(device, part);
+                Ok(())
+            }
+            Frame::FileLack(lack) => {
+                self.file_lack(device, lack);
+                Ok(())
+            }
         }
     }
 
@@ -172,6 +180,7 @@ impl<S: Store> Node<S> {
                 self.compare_own(device);
             }
             self.ask_in(device);
+            self.files_peer_came(device);
         }
         self.want_pictures(device)
     }

@@ -326,6 +326,9 @@ impl<S: Store> Node<S> {
                 accounts: accounts.iter().map(ToString::to_string).collect(),
             })
             .collect();
+        if let Some(content) = content {
+            view.attachments = self.attachments_view(content)?;
+        }
         if let Some(reply_to) = content.and_then(|c| c.reply_to) {
             view.reply_to = Some(self.quote(room, &reply_to)?);
         }

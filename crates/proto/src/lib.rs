@@ -27,7 +27,10 @@ pub use certificate::{Certificate, DeviceList, Revocation};
 pub use codec::DecodeError;
 pub use event::{Event, EventError, Header, Position, Seen, WireEvent};
 pub use frame::{Frame, FrameError};
-pub use id::{AccountId, ConversationId, DeviceId, EventId, FileId, IdError, PictureId};
+pub use id::{
+    AccountId, ConversationId, DeviceId, EventId, FileId, IdError, PictureId, from_base32,
+    to_base32,
+};
 pub use kind::{Change, Content, FileRef, Genesis, Kind, Role};
 pub use receipt::Receipt;
 pub use sign::{Domain, Keypair, Signature, Signed};

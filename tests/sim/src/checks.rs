@@ -13,7 +13,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anser_api::model::{Conversation, ConversationKind, DeliveryState, Message, MessageKind};
+use anser_api::model::{
+    Attachment, Conversation, ConversationKind, DeliveryState, FileState, Message, MessageKind,
+};
 use anser_api::params::{ByMessage, MessageList, Page};
 use anser_api::{Command, Reply};
 
@@ -60,6 +62,16 @@ fn common(message: &Message) -> Message {
         own: false,
         state: DeliveryState::Waiting,
         name: String::new(),
+        attachments: message
+            .attachments
+            .iter()
+            .map(|file| Attachment {
+                state: FileState::Absent,
+                received_bytes: 0,
+                transfer: None,
+                ..file.clone()
+            })
+            .collect(),
         reply_to: message.reply_to.clone().map(|mut quote| {
             quote.text = None;
             quote.account = None;
@@ -101,6 +113,7 @@ pub fn all(network: &mut Network, kept: &[Kept]) {
         }
         delivery(network, seed, sights);
         alike(network, seed, id, sights);
+        files(network, seed, sights);
     }
     survival(network, seed, kept, &sights);
     if network.hosts.iter().all(|host| !host.rolled_back) {
@@ -231,6 +244,34 @@ fn alike(network: &mut Network, seed: u64, id: &str, sights: &[Sight]) {
                 members.map(|m| (m.account.clone(), m.trust)).collect::<Vec<_>>()
             };
             assert_eq!(trust(one), trust(other), "{context}");
+        }
+    }
+}
+
+/// A file that is wanted came, if a member has it; the device that sent it always does.
+fn files(network: &Network, seed: u64, sights: &[Sight]) {
+    let with_files = |sight: &Sight| -> Vec<(String, bool, Attachment)> {
+        let device = network.hosts[sight.host].device.to_string();
+        let files = |m: &Message| {
+            let (message, own) = (m.message.clone(), m.device == device);
+            let named = move |file: &Attachment| (message.clone(), own, file.clone());
+            m.attachments.iter().map(named).collect::<Vec<_>>()
+        };
+        sight.messages.iter().flat_map(files).collect()
+    };
+    let here: BTreeSet<_> = sights
+        .iter()
+        .flat_map(with_files)
+        .filter(|(_, _, file)| file.state == FileState::Here)
+        .map(|(message, _, _)| message)
+        .collect();
+    for sight in sights {
+        let name = &network.hosts[sight.host].name;
+        for (message, own, file) in with_files(sight) {
+            let context = format!("seed {seed}: {} at {name}: {:?}", file.name, file.state);
+            assert!(!own || file.state == FileState::Here, "{context}, its author");
+            let waits = file.state == FileState::Fetching;
+            assert!(!waits || !here.contains(&message), "{context}, while a member has it");
         }
     }
 }

@@ -11,6 +11,8 @@ use anser_node::{Input, Node, Now, Output};
 use anser_proto::DeviceId;
 use anser_store::MemoryStore;
 
+use crate::disk::Disk;
+
 /// Where a host crashes while it works on a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
@@ -25,6 +27,8 @@ pub struct Host {
     pub device: DeviceId,
     pub account: String,
     pub node: Option<Node<MemoryStore>>,
+    /// Where its files are.
+    pub files: Disk,
     /// What the disk holds while the node is down.
     disk: Option<MemoryStore>,
     /// An older copy of the disk.
@@ -56,6 +60,7 @@ impl Host {
             device: DeviceId([0; 32]),
             account: String::new(),
             node: None,
+            files: Disk::default(),
             disk: Some(MemoryStore::default()),
             backup: None,
             rolled_back: false,
@@ -101,6 +106,7 @@ impl Host {
         if let Some(node) = self.node.take() {
             let mut disk = node.into_store();
             disk.crash();
+            self.files.restart();
             self.disk = Some(disk);
             self.inbox.clear();
             self.owed.clear();
@@ -200,6 +206,11 @@ impl Host {
                 false
             }
             Output::Send { .. } | Output::Disconnect { .. } => true,
+            Output::File(order) => {
+                let answers = self.files.order(order.clone());
+                self.inbox.extend(answers.into_iter().map(Input::File));
+                false
+            }
         }
     }
 

@@ -10,6 +10,8 @@
 
 pub mod checks;
 pub mod dice;
+#[path = "../../../crates/node/tests/it/disk.rs"]
+pub mod disk;
 pub mod host;
 pub mod network;
 pub mod scene;
@@ -32,7 +34,8 @@ pub fn play(seed: u64, trace: bool) -> Network {
 /// As [`play`].
 pub fn play_in(seed: u64, trace: bool, change: impl FnOnce(Weather) -> Weather) -> Network {
     let mut dice = Dice::new(seed);
-    let weather = change(Weather::random(&mut dice));
+    let weather = Weather { files: seed % 5 < 2, ..Weather::random(&mut dice) };
+    let weather = change(weather);
     let mut network = Network::new(seed, dice, weather, trace);
     let mut scene = Scene::open(&mut network);
     for _ in 0..network.dice.between(20, 60) {

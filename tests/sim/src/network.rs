@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anser_api::model::Via;
+use anser_api::params::FileList;
+use anser_api::{Command, Reply};
 use anser_node::{Input, Output};
 use anser_proto::{DeviceId, Frame, limits};
 
@@ -22,6 +24,8 @@ pub struct Weather {
     pub hostile: u64,
     /// Whether disks are put back to older states.
     pub rollbacks: bool,
+    /// Whether people send files; not where disks are put back, which loses them.
+    pub files: bool,
     /// Whether clocks are wrong and jump.
     pub clocks: bool,
     /// What is broken on purpose, to see that it is noticed.
@@ -44,6 +48,7 @@ impl Weather {
             crashes: *dice.pick(&[0, 0, 5, 30]),
             hostile: *dice.pick(&[0, 0, 0, 5, 25]),
             rollbacks: dice.percent(15),
+            files: false,
             clocks: dice.percent(50),
             sabotage: None,
         }
@@ -183,8 +188,26 @@ impl Network {
             if idle && !self.dial_would_change() {
                 return;
             }
+            if self.now_ms > until - 200_000 && self.only_wishes_are_left() {
+                return;
+            }
             assert!(self.next_until(until), "seed {}: the network never gets quiet", self.seed);
         }
+    }
+
+    /// Whether all that is still to happen is that somebody asks again for a file that nobody has.
+    fn only_wishes_are_left(&mut self) -> bool {
+        let now_ms = self.now_ms;
+        let wishes = |host: &mut Host| {
+            let list =
+                Command::FileList(FileList { conversation: None, limit: None, before: None });
+            let Ok(reply) = host.ask(now_ms, list) else { return false };
+            let Reply::FileList(list) = *reply else { return false };
+            list.transfers.iter().any(|t| t.code.as_deref() == Some("nobody_has_it"))
+        };
+        self.weather.files
+            && self.queue.values().all(|what| matches!(what, Happening::Dial))
+            && self.hosts.iter_mut().all(|host| host.timeout().is_none() || wishes(host))
     }
 
     fn next_until(&mut self, until_ms: u64) -> bool {
@@ -262,6 +285,9 @@ impl Network {
                 }
                 _ => {}
             }
+        }
+        if crash.is_none() && !self.hosts[host].inbox.is_empty() {
+            self.wake(host);
         }
         if let Some(crash) = crash {
             self.say(|| format!("{} crashes {crash:?}", self.hosts[host].name));
@@ -464,6 +490,7 @@ fn frame_text(bytes: &[u8]) -> String {
                 v.forks, v.reply
             )
         }
+        Ok(Frame::FilePart(part)) => format!("FilePart {:?} {}", part.file, part.part),
         Ok(Frame::Digests(digests)) => {
             let all = digests.digests.iter();
             let all: Vec<_> = all.map(|d| (d.conversation, d.logs[0], d.receipts[0])).collect();

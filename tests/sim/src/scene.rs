@@ -172,10 +172,31 @@ impl Scene {
             let reply_to = (!said.is_empty() && network.dice.percent(20))
                 .then(|| network.dice.pick(&said).message.clone());
             let text = format!("{} says {}", network.hosts[host].name, self.next);
+            let files = network.weather.files && !network.weather.rollbacks;
+            if files && network.weather.sabotage.is_none() && network.dice.percent(30) {
+                self.send_file(network, host, conversation.clone(), text);
+                continue;
+            }
             let conversation = conversation.clone();
             let send = MessageSend { conversation, text, reply_to, ..MessageSend::default() };
             self.command(network, host, Command::MessageSend(send));
         }
+    }
+
+    fn send_file(
+        &mut self,
+        network: &mut Network,
+        host: usize,
+        conversation: String,
+        text: String,
+    ) {
+        let size = *network.dice.pick(&[0_u64, 1, 1_000, 65_536, 200_000, 1_500_000]);
+        let salt = self.next;
+        let bytes = (0..size).map(|at| (at.wrapping_mul(31) ^ (at >> 8) ^ salt) as u8).collect();
+        let path = format!("/file {salt}");
+        network.hosts[host].files.sources.insert(path.clone(), bytes);
+        let send = FileSend { conversation, path, text: Some(text), reply_to: None };
+        self.command(network, host, Command::FileSend(send));
     }
 
     fn of(&self, conversation: &str) -> Vec<Kept> {

@@ -89,7 +89,7 @@ impl Bench {
         let node = Node::open(store, [7; 32], clock.now()).unwrap();
         let source = Source::new();
         let events = source.subscribe();
-        let outlet = Outlet::new(RecordingLink(log.clone()), Feed::new(source));
+        let outlet = Outlet::new(RecordingLink(log.clone()), Feed::new(source), None);
         let actor =
             Actor::new(node, clock, outlet, watch::channel(Vec::new()).0, Box::new(|| true));
         log.lock().unwrap().clear();

@@ -3,6 +3,8 @@
 
 mod backup;
 mod direct;
+mod disk;
+mod files;
 mod fork;
 mod group;
 mod hostile;

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use anser_api::{ApiError, Command, Event, EventBody, Reply};
 use anser_node::{Input, Node, Now, Output};
-use anser_proto::DeviceId;
+use anser_proto::{DeviceId, Frame};
 use anser_store::MemoryStore;
 use serde_json::{Value, json};
+
+use crate::disk::Disk;
 
 pub struct Network {
     pub nodes: Vec<Node<MemoryStore>>,
     pub events: Vec<Vec<Event>>,
+    pub disks: Vec<Disk>,
     links: Vec<(usize, usize)>,
     now: Now,
     next: u64,
@@ -24,11 +27,13 @@ impl Network {
         let mut network = Self {
             nodes: vec![],
             events: vec![vec![]; count],
+            disks: vec![],
             links: vec![],
             now,
             next: 0,
             answers: BTreeMap::new(),
         };
+        network.disks.resize_with(count, Disk::default);
         for index in 0..count {
             let seed = [u8::try_from(index).unwrap() + 1; 32];
             network.nodes.push(Node::open(MemoryStore::default(), seed, now).unwrap());
@@ -46,6 +51,7 @@ impl Network {
         let seed = [u8::try_from(index).unwrap() + 1; 32];
         self.nodes.push(Node::open(MemoryStore::default(), seed, self.now).unwrap());
         self.events.push(vec![]);
+        self.disks.push(Disk::default());
         index
     }
 
@@ -104,6 +110,7 @@ impl Network {
         store.crash();
         self.next += 1;
         let seed = [u8::try_from(self.next % 200).unwrap() + 20; 32];
+        self.disks[index].restart();
         self.nodes[index] = Node::open(from.unwrap_or(store), seed, self.now).unwrap();
         self.settle();
     }
@@ -163,6 +170,29 @@ impl Network {
         self.round(None, &mut None);
     }
 
+    /// Begins a command and lets the network go on for so many steps only.
+    pub fn begin_in_steps(&mut self, index: usize, method: &str, params: Value, steps: usize) {
+        let command = Command::parse(method, params).unwrap();
+        self.input(index, Input::Command { id: 0, command });
+        for _ in 0..steps {
+            self.round(None, &mut None);
+        }
+    }
+
+    /// Feeds a frame as if `from` had sent it to `to`; gives what `to` sends back.
+    pub fn feed(&mut self, from: usize, to: usize, frame: impl Into<Frame>) -> Vec<Frame> {
+        self.settle();
+        let device = self.device(from);
+        self.input(to, Input::Frame { device, bytes: frame.into().encode() });
+        self.nodes[to].flush().unwrap();
+        std::iter::from_fn(|| self.nodes[to].poll_output())
+            .filter_map(|output| match output {
+                Output::Send { device: d, frame } if d == device => Frame::decode(&frame).ok(),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Carries what every node has to say; whether there was anything.
     fn round(
         &mut self,
@@ -170,6 +200,7 @@ impl Network {
         answer: &mut Option<Result<Box<Reply>, ApiError>>,
     ) -> bool {
         let mut frames = VecDeque::new();
+        let mut answers = Vec::new();
         for index in 0..self.nodes.len() {
             let from = self.device(index);
             self.nodes[index].flush().unwrap();
@@ -183,11 +214,18 @@ impl Network {
                         self.answers.insert(id, result);
                     }
                     Output::Event(event) => self.events[index].push(*event),
+                    Output::File(order) => {
+                        let answered = self.disks[index].order(order);
+                        answers.extend(answered.into_iter().map(|answer| (index, answer)));
+                    }
                     _ => {}
                 }
             }
         }
-        let some = !frames.is_empty();
+        let some = !frames.is_empty() || !answers.is_empty();
+        for (index, answer) in answers {
+            self.input(index, Input::File(answer));
+        }
         for (from, to, bytes) in frames {
             let (Some(from_index), Some(to_index)) = (self.index(from), self.index(to)) else {
                 continue;

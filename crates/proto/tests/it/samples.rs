@@ -2,14 +2,14 @@
 
 use anser_proto::card::{DeviceAddresses, to_link};
 use anser_proto::frame::{
-    Ack, Digest, Digests, Events, Exchange, Fork, Head, Held, Hello, Presence, Receipts, Typing,
-    Vector, Want,
+    Ack, Digest, Digests, Events, Exchange, FileLack, FilePart, FileWant, Fork, Head, Held, Hello,
+    Presence, Receipts, Typing, Vector, Want,
 };
 use anser_proto::sign::Signed;
 use anser_proto::{
     AccountId, Card, Certificate, Change, Content, ConversationId, DeviceId, DeviceList, Event,
-    EventId, Frame, Genesis, Header, Keypair, Kind, Position, Receipt, Revocation, Role, Seen,
-    codec,
+    EventId, FileId, FileRef, Frame, Genesis, Header, Keypair, Kind, Position, Receipt, Revocation,
+    Role, Seen, codec,
 };
 
 pub fn account() -> Keypair {
@@ -150,6 +150,18 @@ pub fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("typing", Typing { conversation, on: true }.into()),
         ("presence", Presence { state: 1 }.into()),
         ("exchange", Exchange { devices: vec![addresses()] }.into()),
+        ("file-want", FileWant { file: FileId([10; 32]), parts: vec![0, 1, 1_048_575] }.into()),
+        (
+            "file-part",
+            FilePart {
+                file: FileId([10; 32]),
+                part: 2,
+                data: b"the last bytes".to_vec().into(),
+                proof: vec![[11; 32].into(), [12; 32].into()],
+            }
+            .into(),
+        ),
+        ("file-lack", FileLack { file: FileId([10; 32]) }.into()),
     ];
     frames.into_iter().map(|(name, frame)| (name, frame.encode())).collect()
 }
@@ -175,6 +187,15 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
         ("edit-body", {
             let (text, target) = (Some("new".into()), Some(EventId([6; 32])));
             codec::encode(&Content { text, target, ..Content::default() })
+        }),
+        ("files-body", {
+            let file = FileRef {
+                file: FileId([10; 32]),
+                size_bytes: 131_086,
+                name: "report.pdf".into(),
+                media_type: Some("application/pdf".into()),
+            };
+            codec::encode(&Content { attachments: Some(vec![file]), ..Content::default() })
         }),
         ("certificate", codec::encode(&certificate())),
         ("card", codec::encode(&card())),

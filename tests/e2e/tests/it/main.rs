@@ -7,6 +7,7 @@ mod lan_absence;
 mod lan_blocked;
 mod lan_crashes;
 mod lan_devices;
+mod lan_files;
 mod lan_messages;
 mod lan_people;
 mod program_errors;

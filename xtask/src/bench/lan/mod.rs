@@ -5,6 +5,7 @@
 
 mod desktop;
 mod discovery;
+mod files;
 mod group;
 mod idle;
 mod large;
@@ -27,9 +28,10 @@ const PROGRAMS: &str = "ANSER_BENCH_PROGRAMS";
 
 type Measure = fn(&Bed, &mut Report) -> anyhow::Result<()>;
 
-const MEASUREMENTS: [(&str, Measure); 6] = [
+const MEASUREMENTS: [(&str, Measure); 7] = [
     ("pair", pair::measure),
     ("group", group::measure),
+    ("files", files::measure),
     ("large", large::measure),
     ("discovery", discovery::measure),
     ("idle", idle::measure),
