@@ -426,7 +426,8 @@ model! {
         /// From how many devices it comes just now.
         pub sources: u32,
         /// For programs and translations, why it waits or failed: `offline`, `nobody_has_it`,
-        /// `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`.
+        /// `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`,
+        /// `damaged`; `refused` where the message could not be sent.
         pub code: Option<String>,
         /// In English, what happened and what to do.
         pub reason: Option<String>,

@@ -130,6 +130,7 @@ fn agreement(network: &Network, seed: u64, id: &str, sights: &[Sight]) {
     let longest = sights.iter().max_by_key(|s| s.messages.len()).unwrap();
     let reference: BTreeMap<_, _> =
         longest.messages.iter().map(|m| (m.message.clone(), common(m))).collect();
+    let own_fresh = withheld(longest, &network.hosts[longest.host].account);
     for sight in sights {
         let (one, other) = (&network.hosts[longest.host].name, &network.hosts[sight.host].name);
         let context = format!("seed {seed}, conversation {}: {one} and {other}", &id[..8]);
@@ -147,7 +148,8 @@ fn agreement(network: &Network, seed: u64, id: &str, sights: &[Sight]) {
         );
         // What was said of earlier messages may be withheld from one who came later.
         let fresh = withheld(longest, &network.hosts[sight.host].account);
-        for message in sight.messages.iter().filter(|m| m.position >= fresh) {
+        let both = fresh.clone().max(own_fresh.clone());
+        for message in sight.messages.iter().filter(|m| m.position >= both) {
             assert_eq!(reference.get(&message.message), Some(&common(message)), "{context}");
         }
         assert!(
@@ -267,10 +269,18 @@ fn files(network: &Network, seed: u64, sights: &[Sight]) {
         .collect();
     for sight in sights {
         let name = &network.hosts[sight.host].name;
+        // Of what was sent before one was taken in again, nobody gives the files.
+        let fresh = withheld(sight, &network.hosts[sight.host].account);
+        let old: BTreeSet<_> = sight
+            .messages
+            .iter()
+            .filter(|m| m.position < fresh)
+            .map(|m| m.message.clone())
+            .collect();
         for (message, own, file) in with_files(sight) {
             let context = format!("seed {seed}: {} at {name}: {:?}", file.name, file.state);
             assert!(!own || file.state == FileState::Here, "{context}, its author");
-            let waits = file.state == FileState::Fetching;
+            let waits = file.state == FileState::Fetching && !old.contains(&message);
             assert!(!waits || !here.contains(&message), "{context}, while a member has it");
         }
     }
