@@ -101,7 +101,7 @@ export class Transfers implements Domain {
   /** Nobody knows what a gap held: what is under way is asked for. */
   reset(): void {
     this.#client.call('file.list', {}).then(
-      ({ transfers }) => transfers.forEach((each) => this.#put(each)),
+      ({ transfers }) => transfers.forEach((each) => this.learn(each)),
       () => undefined,
     );
   }
