@@ -21,7 +21,7 @@ const main = async (page: Page) => {
 
 /** The conversation with a file of every sort and state. */
 export const files = async (page: Page) => {
-  await conversation(page, /Release 2.4/).click();
+  await conversation(page, /Facilities/).click();
   await expect(page.getByRole('log').getByText('seating-plan.xlsx')).toBeVisible();
 };
 
@@ -51,7 +51,7 @@ export async function picture(page: Page, name: string) {
 
 export async function attach(page: Page, chosen: Awaited<ReturnType<typeof picture>>[]) {
   const asking = page.waitForEvent('filechooser');
-  await page.locator('.composer .icon-button').first().click();
+  await page.locator('.composer .line .icon-button').first().click();
   await (await asking).setFiles(chosen);
 }
 

@@ -109,7 +109,7 @@ export function makeWorld({ people, messages, now }: Size): World {
     const conversation = group(title, Math.min(4 + index, people));
     const end = now - (index + 1) * 5 * 3_600_000;
     fill(world, conversation, 12, end, roll);
-    if (index === 1) layOut(world, conversation, peers.slice(0, 5), end + 3_600_000);
+    if (index === 2) layOut(world, conversation, peers.slice(0, 5), end + 3_600_000);
   });
   for (let index = 0; index < Math.min(people, 12); index += 1) {
     const conversation = direct(index);
