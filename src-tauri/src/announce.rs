@@ -136,10 +136,11 @@ impl Announcer {
         if silent {
             return;
         }
+        let text = self.said_by(message);
         let waiting = self.waiting.entry(message.conversation.clone()).or_default();
         waiting.count = waiting.count.saturating_add(1);
         waiting.name = line(&message.name);
-        waiting.text = line(&message.text);
+        waiting.text = text;
         waiting.fresh = true;
     }
 
@@ -169,6 +170,17 @@ impl Announcer {
             waiting.fresh = false;
         }
         notices.into_iter().map(Change::Show).collect()
+    }
+
+    /// What a message says, in one line; files stand for the text that is not there.
+    fn said_by(&self, message: &Message) -> String {
+        let text = line(&message.text);
+        match message.attachments.first() {
+            Some(file) if text.is_empty() => {
+                self.language.sent_files(&line(&file.name), message.attachments.len())
+            }
+            _ => text,
+        }
     }
 
     fn notice(&self, key: &str, waiting: &Waiting) -> Option<Notice> {

@@ -45,6 +45,9 @@ pub(crate) fn run(options: Options, standard: &Path, paint: FirstPaint) -> anyho
         .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
             shell::open(app, link::inward(&arguments).map(Opening::Link));
         }))
+        // Where files come from and go to is asked by the system's own dialogs; the page gets the
+        // path that was chosen and nothing of the file system.
+        .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(remembered).build())
         .manage(paint)
         .invoke_handler(tauri::generate_handler![

@@ -91,6 +91,16 @@ impl Language {
         }
     }
 
+    /// Notification: somebody sent files and wrote nothing with them.
+    pub(crate) fn sent_files(self, first: &str, count: usize) -> String {
+        match (self, count) {
+            (Self::English, 0 | 1) => format!("Sent a file: {first}"),
+            (Self::English, n) => format!("Sent {n} files: {first}, …"),
+            (Self::Chinese, 0 | 1) => format!("发送了文件：{first}"),
+            (Self::Chinese, n) => format!("发送了 {n} 个文件：{first} 等"),
+        }
+    }
+
     /// Notification: many conversations at once.
     pub(crate) fn many(self, messages: u64, conversations: usize) -> String {
         match self {

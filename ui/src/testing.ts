@@ -1,5 +1,5 @@
 /** For tests: a client whose answers are given by the test, and makers of small models. */
-import type { Conversation, Event, Message } from '$lib/api/generated';
+import type { Attachment, Conversation, Event, Message, Transfer } from '$lib/api/generated';
 import { ApiError, type Client, type Method, type Params } from '$lib/api/client';
 
 type Answers = Partial<Record<Method, (params: never) => unknown>>;
@@ -62,6 +62,7 @@ export function conversation(extra: Partial<Conversation> = {}): Conversation {
     conversation: 'c',
     kind: 'group',
     title: 'Group',
+    avatar: null,
     members: [],
     unread: 0,
     read_up_to: null,
@@ -74,6 +75,38 @@ export function conversation(extra: Partial<Conversation> = {}): Conversation {
     role: 'member',
     active_ms: 0,
     forked_devices: [],
+    ...extra,
+  };
+}
+
+export function attachment(extra: Partial<Attachment> = {}): Attachment {
+  return {
+    file: 'f',
+    name: 'plan.pdf',
+    size_bytes: 1_000,
+    media_type: 'application/pdf',
+    state: 'absent',
+    received_bytes: 0,
+    transfer: null,
+    ...extra,
+  };
+}
+
+export function transfer(extra: Partial<Transfer> = {}): Transfer {
+  return {
+    transfer: 't',
+    kind: 'fetch',
+    state: 'running',
+    file: 'f',
+    name: 'plan.pdf',
+    size_bytes: 1_000,
+    done_bytes: 0,
+    conversation: 'c',
+    message: 'm1',
+    sources: 1,
+    code: null,
+    reason: null,
+    path: null,
     ...extra,
   };
 }

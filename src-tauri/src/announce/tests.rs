@@ -64,6 +64,29 @@ fn a_message_is_announced_at_once() {
 }
 
 #[test]
+fn files_stand_for_the_text_that_is_not_there() {
+    let file = |name: &str| {
+        json!({
+            "file": name, "name": name, "size_bytes": 1, "media_type": "", "state": "absent",
+            "received_bytes": 0, "transfer": null
+        })
+    };
+    let two = json!({"attachments": [file("plan.pdf"), file("b.zip")]});
+    let cases = [
+        (Language::English, "", json!({"attachments": [file("a\nb.pdf")]}), "Sent a file: a b.pdf"),
+        (Language::English, "", two.clone(), "Sent 2 files: plan.pdf, …"),
+        (Language::Chinese, "", two.clone(), "发送了 2 个文件：plan.pdf 等"),
+        (Language::English, "Please read", two, "Please read"),
+    ];
+    for (language, text, files, body) in cases {
+        let mut announcer = knowing(&["c"]);
+        announcer.set(Settings::default(), language);
+        announcer.message(&message("c", text, files));
+        assert_eq!(shown(announcer.changes(0)), one("c", "Alice", body));
+    }
+}
+
+#[test]
 fn a_burst_changes_the_notification_once() {
     let mut announcer = knowing(&["c"]);
     announcer.message(&message("c", "1", json!({})));

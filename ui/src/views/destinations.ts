@@ -1,10 +1,12 @@
 /** Everything the quick switcher can go to, best match first within each section. */
 import Archive from '@lucide/svelte/icons/archive';
 import Keyboard from '@lucide/svelte/icons/keyboard';
+import Link from '@lucide/svelte/icons/link';
 import Moon from '@lucide/svelte/icons/moon';
 import Search from '@lucide/svelte/icons/search';
 import Settings from '@lucide/svelte/icons/settings';
 import Sun from '@lucide/svelte/icons/sun';
+import UserPlus from '@lucide/svelte/icons/user-plus';
 import Users from '@lucide/svelte/icons/users-round';
 import type { Component } from 'svelte';
 import type { Key } from '$lib/i18n/i18n.svelte';
@@ -16,6 +18,7 @@ export interface Destination {
   title: string;
   /** What the avatar's colour is made of, where it is not `id`. */
   face?: string | undefined;
+  picture?: string | null;
   group?: boolean;
   online?: boolean;
   icon?: Component<{ size?: number | string }>;
@@ -57,6 +60,7 @@ function conversations(app: App): Destination[] {
       section: 'switcher.conversations',
       title: app.title(each),
       face: other,
+      picture: app.pictureOf(each),
       group: each.kind === 'group',
       online: other !== undefined && (app.people.get(other)?.online ?? false),
       go: () => app.open(each.conversation),
@@ -71,6 +75,7 @@ function people(app: App): Destination[] {
       id: person.account,
       section: 'switcher.people',
       title: person.name,
+      picture: person.avatar,
       online: person.online,
       go: () => void app.openPerson(person.account),
     }));
@@ -86,6 +91,8 @@ function commands(app: App): Destination[] {
   const { current } = app;
   return [
     command('sidebar.new_group', Users, () => (app.overlay = 'new-group'), 'Ctrl+Shift+N'),
+    command('invite.title', UserPlus, () => (app.overlay = 'invite')),
+    command('join.title', Link, () => (app.overlay = 'join')),
     command('search.title', Search, () => (app.panel = 'search'), 'Ctrl+F'),
     ...(current && !current.request && !current.archived
       ? [command('action.archive', Archive, () => void app.archive(current, true))]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, dayName, hueIndex, initials, listTime } from './format';
+import { ago, bytes, countdown, dayName, hueIndex, initials, listTime } from './format';
 
 const at = (day: number, hour = 12) => new Date(2026, 10, day, hour, 5).getTime();
 
@@ -42,6 +42,17 @@ it('gives an id the same colour always, within range', () => {
   for (const id of ['', 'a', '鸿雁', 'z'.repeat(52)]) expect(hueIndex(id, 8)).toBeLessThan(8);
 });
 
-it('writes sizes in KiB', () => {
-  expect(bytes(1536, 'en')).toBe('1.5 KiB');
+it('writes sizes in the unit that keeps them short', () => {
+  const written = (count: number) => bytes(count, 'en').replace('\u00a0', ' ');
+  expect(written(300)).toBe('300 B');
+  expect(written(1536)).toBe('1.5 KiB');
+  expect(written(1023 * 1024)).toBe('1 MiB');
+  expect(written(48 * 1024 * 1024)).toBe('48 MiB');
+  expect(written(5.25 * 1024 ** 3)).toBe('5.3 GiB');
+});
+
+it('counts down to nothing and not below', () => {
+  expect(countdown(599_001)).toBe('10:00');
+  expect(countdown(61_000)).toBe('1:01');
+  expect(countdown(-5)).toBe('0:00');
 });

@@ -71,10 +71,24 @@ export function list(words: string[], locale: string): string {
   return new Intl.ListFormat(locale, { type: 'conjunction', style: 'long' }).format(words);
 }
 
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
 export function bytes(count: number, locale: string): string {
-  const kib = count / 1024;
-  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: kib < 10 ? 1 : 0 });
-  return `${number.format(kib)} KiB`;
+  let unit = 0;
+  let value = count;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 10 ? 1 : 0;
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: digits });
+  return `${number.format(value)}\u00a0${UNITS[unit]}`;
+}
+
+/** Minutes and seconds that are left, as a clock shows them. */
+export function countdown(leftMs: number): string {
+  const seconds = Math.max(0, Math.ceil(leftMs / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
 /** One or two letters that stand for a name: the last two characters of a Chinese name, else initials. */

@@ -108,6 +108,16 @@ it('has words for every reason why a profile cannot be opened', () => {
   }
 });
 
+it('has words for every reason why a transfer waits or fails', () => {
+  const source = readFileSync('../crates/api/src/model.rs', 'utf8');
+  const said = /why it waits or failed: ([^.]+)\./.exec(source)?.[1] ?? '';
+  const codes = [...said.matchAll(/`([a-z_]+)`/g)].map((match) => match[1] ?? '');
+  expect(codes.length).toBeGreaterThan(5);
+  const stem = 'transfer.reason.';
+  const keys = Object.keys(catalogues.en).filter((key) => key.startsWith(stem));
+  expect(keys.map((key) => key.slice(stem.length)).sort()).toEqual(codes.sort());
+});
+
 it('finds the locale that fits', () => {
   expect(matchLocale(['fr-FR', 'zh-Hans-CN', 'en'])).toBe('zh-CN');
   expect(matchLocale(['de'])).toBe('en');

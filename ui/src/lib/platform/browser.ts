@@ -1,5 +1,5 @@
-/** A browser tab: the unread count goes into the title, links open in a tab of their own. */
-import { watchFocus, type Platform } from './index';
+/** A browser tab: the unread count goes into the title, links open in a tab of their own, files come as contents. */
+import { download, watchFocus, type Platform } from './index';
 
 const TITLE = 'Anser';
 
@@ -15,5 +15,19 @@ export function browserPlatform(): Platform {
     },
     copy: (text) => navigator.clipboard.writeText(text),
     onFocus: watchFocus,
+    chooseFiles: () =>
+      new Promise((resolve) => {
+        const input = document.createElement('input');
+        input.type = 'file';
+        input.multiple = true;
+        input.onchange = () => resolve([...(input.files ?? [])]);
+        input.oncancel = () => resolve([]);
+        input.click();
+      }),
+    choosePath: () => Promise.resolve(null),
+    choosePlace: () => Promise.resolve(null),
+    download,
+    // The page hears of it itself.
+    onDrop: () => () => undefined,
   };
 }

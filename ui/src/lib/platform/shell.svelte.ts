@@ -4,7 +4,9 @@
  */
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
+import { ApiError } from '$lib/api/client';
 import type { App } from '$lib/state/app.svelte';
+import { followLink } from '$lib/state/links';
 
 type Opening = { conversation: string } | { link: string };
 
@@ -13,8 +15,12 @@ export function followShell(app: App): void {
     const opening = await invoke<Opening | null>('opening');
     if (opening === null) return;
     if ('conversation' in opening) return app.open(opening.conversation);
-    const contact = await app.attempt('contact.add', { card: opening.link });
-    if (contact) await app.openPerson(contact.account);
+    try {
+      const waiting = (await followLink(app, opening.link)) === 'waiting';
+      if (waiting) app.toasts.show(app.i18n.t('join.waiting'), { lasting: true });
+    } catch (thrown) {
+      app.toasts.show(app.explain(ApiError.from(thrown)), { tone: 'error' });
+    }
   };
   $effect.root(() => {
     $effect(() => {

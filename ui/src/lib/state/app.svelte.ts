@@ -4,24 +4,36 @@
  */
 import { getContext, setContext } from 'svelte';
 import { ApiError, type Client, type Method, type Params, type Result } from '$lib/api/client';
-import type { Conversation, Event, Message } from '$lib/api/generated';
+import type { Conversation, Event, Message, Transfer } from '$lib/api/generated';
 import { list } from '$lib/i18n/format';
 import type { I18n } from '$lib/i18n/i18n.svelte';
 import type { Platform } from '$lib/platform';
 import { toText } from '$lib/text/markdown';
 import { Connection } from './connection.svelte';
+import { Contents } from './contents.svelte';
 import { Conversations } from './conversations.svelte';
 import { Drafts } from './drafts.svelte';
+import { Linking } from './linking.svelte';
 import { Messages } from './messages.svelte';
 import { People } from './people.svelte';
+import { Pictures } from './pictures.svelte';
 import type { Prefs } from './prefs.svelte';
 import { Settings } from './settings.svelte';
+import { Staging } from './staging.svelte';
 import { Toasts } from './toasts.svelte';
+import { Transfers } from './transfers.svelte';
 import { Typing } from './typing.svelte';
 
-export type Overlay = 'switcher' | 'shortcuts' | 'settings' | 'new-group' | null;
-export type SettingsSection = 'profile' | 'appearance' | 'notifications' | 'privacy' | 'devices' | 'about';
+export type Overlay = 'switcher' | 'shortcuts' | 'settings' | 'new-group' | 'invite' | 'join' | null;
+export type SettingsSection =
+  'profile' | 'appearance' | 'notifications' | 'privacy' | 'devices' | 'backup' | 'about';
 export type Panel = 'details' | 'search' | null;
+
+/** A picture of a message, shown large. */
+export interface Looking {
+  message: Message;
+  file: string;
+}
 
 /** Something to be confirmed before it is done. */
 export interface Question {
@@ -40,15 +52,23 @@ export class App {
   readonly drafts: Drafts;
   readonly toasts = new Toasts();
   readonly connection: Connection;
+  readonly pictures: Pictures;
+  readonly contents: Contents;
+  readonly transfers: Transfers;
+  readonly linking: Linking;
 
   overlay: Overlay = $state(null);
   settingsSection: SettingsSection = $state('profile');
   question: Question | null = $state.raw(null);
   panel: Panel = $state(null);
+  looking: Looking | null = $state.raw(null);
   selected: string | null = $state(null);
   /** A message the open conversation shall show. */
   target: string | null = $state(null);
   focused: boolean = $state(true);
+
+  /** What waits to be sent, per conversation; it stays while another one is looked at. */
+  #staging = new Map<string, Staging>();
 
   readonly current: Conversation | undefined = $derived.by(() => this.conversations.get(this.selected));
 
@@ -64,6 +84,10 @@ export class App {
     this.typing = new Typing(client);
     this.settings = new Settings(client);
     this.drafts = new Drafts(client, storage);
+    this.pictures = new Pictures(client);
+    this.contents = new Contents(client);
+    this.transfers = new Transfers(client, this.contents);
+    this.linking = new Linking(client);
     this.selected = prefs.conversation;
     this.connection = new Connection(client, [
       this.people,
@@ -71,6 +95,9 @@ export class App {
       this.messages,
       this.typing,
       this.settings,
+      this.pictures,
+      this.transfers,
+      this.linking,
       { reset: () => undefined, apply: (event) => this.#warn(event) },
     ]);
   }
@@ -82,6 +109,14 @@ export class App {
 
   get self(): string {
     return this.conversations.self;
+  }
+
+  staging(conversation: string): Staging {
+    const known = this.#staging.get(conversation);
+    if (known) return known;
+    const staging = new Staging(this.client, this.transfers);
+    this.#staging.set(conversation, staging);
+    return staging;
   }
 
   open(conversation: string | null, message: string | null = null): void {
@@ -165,6 +200,19 @@ export class App {
     return member?.name || this.people.get(account)?.name || this.i18n.t('person.unknown');
   }
 
+  /** The picture of a person or, where they have none that is known here, nothing. */
+  picture(account: string, conversation?: Conversation): string | null {
+    if (account === this.self) return this.settings.account?.avatar ?? null;
+    const member = conversation?.members.find((each) => each.account === account);
+    return member?.avatar ?? this.people.get(account)?.avatar ?? null;
+  }
+
+  /** The picture of a conversation: the group's, or the other person's. */
+  pictureOf(conversation: Conversation): string | null {
+    const other = this.conversations.other(conversation);
+    return conversation.avatar ?? (other === undefined ? null : this.picture(other, conversation));
+  }
+
   /** What happened to the group, as a sentence. */
   notice(message: Message): string {
     const { what, accounts, value } = message.notice ?? { what: 'unknown', accounts: [], value: '' };
@@ -183,7 +231,21 @@ export class App {
     if (message.deleted) return this.i18n.t('message.deleted');
     if (message.kind === 'notice') return this.notice(message);
     if (message.kind === 'unknown') return this.i18n.t('message.unknown');
-    return toText(message.text).slice(0, 160);
+    return toText(message.text).slice(0, 160) || this.files(message);
+  }
+
+  /** The files of a message, in words. */
+  files({ attachments }: Message): string {
+    const [first] = attachments;
+    if (!first) return '';
+    return this.i18n.t('message.files', { count: attachments.length, name: first.name });
+  }
+
+  /** Why a transfer waits or failed. */
+  reason({ code, reason }: Pick<Transfer, 'code' | 'reason'>): string {
+    const { maybe, t } = this.i18n;
+    const word = code ?? '';
+    return maybe('transfer.reason', word, maybe('error', word, reason ?? t('transfer.unknown')));
   }
 
   /** Calls and, where nothing nearer can show a failure, says so in a toast. `undefined`: it failed. */

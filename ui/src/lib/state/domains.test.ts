@@ -15,6 +15,7 @@ const peer = (name: string, extra: Partial<Peer> = {}): Peer => ({
   device: `${name}-1`,
   name,
   status: null,
+  avatar: null,
   online: false,
   presence: 'available',
   via: ['mdns'],

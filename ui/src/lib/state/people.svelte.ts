@@ -7,6 +7,7 @@ export interface Person {
   account: string;
   name: string;
   status: string;
+  avatar: string | null;
   online: boolean;
   presence: PresenceState;
   trust: Trust;
@@ -60,6 +61,7 @@ function fold(account: string, devices: Peer[]): Person {
     account,
     name: speaker?.name ?? '',
     status: speaker?.status ?? '',
+    avatar: speaker?.avatar ?? null,
     online: devices.some((device) => device.online),
     presence: speaker?.presence ?? 'offline',
     trust: speaker?.trust ?? 'unverified',

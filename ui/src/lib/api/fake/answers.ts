@@ -11,18 +11,25 @@ import type {
 } from '$lib/api/generated';
 import { ApiError, type Method, type Params, type Result } from '../client';
 import { statusOf, type Emit } from './index';
+import type { Album } from './album';
+import type { Desk } from './desk';
 import type { Office } from './office';
-import { dice, member, quote, say, startConversation, type World } from './world';
+import { dice, fakeId, member, quote, say, startConversation, type World } from './world';
 
 export interface Scene {
   world: World;
   office: Office;
+  desk: Desk;
+  album: Album;
+  devices: Device[];
+  /** How long a code for a new device is good. */
+  codeMs: number;
   emit: Emit;
   revision(): number;
   status: AppStatus;
 }
 
-type Answers = { [M in Method]: (scene: Scene, params: Params<M>) => Result<M> };
+type Answers = { [M in Method]: (scene: Scene, params: Params<M>) => Result<M> | Promise<Result<M>> };
 
 function conversationOf(scene: Scene, id: string): Conversation {
   const found = scene.world.conversations.get(id);
@@ -69,12 +76,12 @@ function regarded(scene: Scene, account: string, regard: Partial<Peer>): Contact
 function contact(scene: Scene, account: string): Contact {
   const [peer] = peersOf(scene, account);
   if (!peer) throw new ApiError('not_found', 'There is no person with this id.');
-  const { name, status, trust, relation, online, presence, last_seen_ms } = peer;
+  const { name, status, avatar, trust, relation, online, presence, last_seen_ms } = peer;
   const safety_number = safetyNumber(account);
-  return { account, name, status, trust, relation, online, presence, safety_number, last_seen_ms };
+  return { account, name, status, avatar, trust, relation, online, presence, safety_number, last_seen_ms };
 }
 
-function devices(world: World): Device[] {
+export function devicesOf(world: World): Device[] {
   const created_ms = Date.now() - 40 * 86_400_000;
   return [
     { device: world.account.device, label: 'robin-desktop', created_ms, current: true, online: true },
@@ -150,16 +157,82 @@ export const answers: Answers = {
     scene.status = statusOf('ready');
     return scene.world.account;
   },
-  'account.update': ({ world }, patch) => Object.assign(world.account, patch),
-  'device.list': ({ world }) => ({ devices: devices(world) }),
-  'device.revoke': ({ world }) => ({ devices: devices(world).slice(0, 1) }),
+  'account.update': (scene, { avatar, ...patch }) => {
+    const { account } = scene.world;
+    Object.assign(account, patch, avatar === undefined ? {} : { avatar: scene.album.take(avatar) });
+    scene.emit({ type: 'account.changed', account });
+    return account;
+  },
+  'account.export': async ({ world, desk }, { path, overwrite }) => {
+    if (path.includes('exists') && !overwrite) {
+      throw new ApiError('already_exists', 'There is a file with this name.');
+    }
+    const size_bytes = await desk.backup('export', path);
+    const events = [...world.messages.values()].flat().length;
+    return { path: `/home/robin/${path}`, size_bytes, conversations: world.conversations.size, events };
+  },
+  'account.import': async (scene, { path, passphrase }) => {
+    if (path.includes('missing')) throw new ApiError('not_found', 'There is no such file.');
+    if (passphrase.length < 8) throw new ApiError('passphrase', 'That is not the passphrase.');
+    await scene.desk.backup('import', path);
+    scene.status = statusOf('ready');
+    return scene.world.account;
+  },
+  'device.link_start': (scene) => {
+    const code = `anser:link/${fakeId('code', scene.revision())}${fakeId('secret', scene.revision())}`;
+    scene.office.link(scene);
+    return { code, expires_ms: Date.now() + scene.codeMs };
+  },
+  'device.link_cancel': () => ({}),
+  'device.link_accept': (scene, { code }) => {
+    if (!code.startsWith('anser:link/')) throw new ApiError('invalid_argument', 'That is not a code.');
+    const device = {
+      device: code,
+      label: 'robin-tablet',
+      created_ms: Date.now(),
+      current: false,
+      online: true,
+    };
+    scene.devices.push(device);
+    scene.emit({ type: 'devices.changed', devices: scene.devices });
+    return device;
+  },
+  'device.list': ({ devices }) => ({ devices }),
+  'device.revoke': (scene, { device }) => {
+    scene.devices = scene.devices.filter((each) => each.device !== device);
+    return { devices: scene.devices };
+  },
+  'picture.get': ({ album }, { picture }) => album.get(picture),
+  'invite.create': (_, { conversation = '' }) => ({
+    link: `anser:invite/${fakeId('invite', conversation.length + 1)}${fakeId('key', 1)}`,
+    expires_ms: Date.now() + 7 * 86_400_000,
+  }),
+  'invite.accept': (scene, { link }) => {
+    if (!link.startsWith('anser:invite/')) throw new ApiError('invalid_argument', 'That is no invitation.');
+    if (link.endsWith('away')) return null;
+    const [first] = scene.world.peers.values();
+    const accounts = first ? [first.account] : [];
+    return changed(scene, startConversation(scene.world, 'group', 'Workshop', accounts));
+  },
+  'file.add': ({ desk }, params) => desk.add(params),
+  'file.write': ({ desk }, params) => desk.write(params),
+  'file.send': ({ desk }, { path }) => desk.add({ path }),
+  'file.fetch': ({ desk }, params) => desk.fetch(params),
+  'file.save': ({ desk }, params) => desk.save(params),
+  'file.read': ({ desk }, params) => desk.read(params),
+  'file.cancel': ({ desk }, { transfer }) => desk.cancel(transfer),
+  'file.list': ({ desk }, params) => desk.list(params),
   'presence.set': ({ world }, { status }) => Object.assign(world.account, { presence: status }),
   'peer.list': ({ world }) => ({ peers: [...world.peers.values()] }),
   'peer.dial': () => {
     throw new ApiError('unreachable', 'Nobody answers at this address.');
   },
-  'contact.add': () => {
-    throw new ApiError('invalid_argument', 'That is not an anser: link.');
+  'contact.add': (scene, { card }) => {
+    const account = card.slice('anser:'.length);
+    if (peersOf(scene, account).length === 0) {
+      throw new ApiError('invalid_argument', 'That is not an anser: link.');
+    }
+    return contact(scene, account);
   },
   'contact.list': (scene) => ({
     contacts: [...scene.world.peers.values()].map((peer) => contact(scene, peer.account)),
@@ -204,12 +277,15 @@ export const answers: Answers = {
     found.writable = false;
     return changed(scene, found);
   },
-  'conversation.update': (scene, { conversation, ...patch }) =>
-    changed(scene, Object.assign(conversationOf(scene, conversation), patch)),
-  'message.send': (scene, { conversation, text, reply_to }) => {
+  'conversation.update': (scene, { conversation, avatar, ...patch }) => {
+    const picture = avatar === undefined ? {} : { avatar: scene.album.take(avatar) };
+    return changed(scene, Object.assign(conversationOf(scene, conversation), patch, picture));
+  },
+  'message.send': (scene, { conversation, text, reply_to, attachments = [] }) => {
     const found = conversationOf(scene, conversation);
     const answered = reply_to ? { reply_to: quote(messageOf(scene, reply_to)) } : {};
-    const extra = { state: 'waiting' as const, ...answered };
+    const files = scene.desk.attachments(attachments);
+    const extra = { state: 'waiting' as const, attachments: files, ...answered };
     const message = say(scene.world, found, scene.world.account, text, Date.now(), extra);
     scene.emit({ type: 'message.added', message });
     changed(scene, found);
@@ -219,7 +295,7 @@ export const answers: Answers = {
   'message.edit': (scene, { message, text }) =>
     rewritten(scene, Object.assign(messageOf(scene, message), { text, edited: true })),
   'message.delete': (scene, { message }) =>
-    rewritten(scene, Object.assign(messageOf(scene, message), { text: '', deleted: true })),
+    rewritten(scene, Object.assign(messageOf(scene, message), { text: '', deleted: true, attachments: [] })),
   'message.react': (scene, { message, emoji, on }) => {
     const found = messageOf(scene, message);
     const self = scene.world.account.account;

@@ -1,10 +1,13 @@
 /**
  * The whole app without a node. The query says which scene: `?fake=30` (messages in the main conversation),
- * `&people=500`, `&scene=new|passphrase|locked|broken|alone`, `&quiet` (nobody acts on their own).
+ * `&people=500`, `&scene=new|passphrase|locked|broken|alone`, `&quiet` (nobody acts on their own), `&code=5` (a code for
+ * a new device is good for so many seconds).
  */
 import type { AppState, AppStatus, Event, EventBody } from '$lib/api/generated';
 import { ApiError, type Client, type Method, type Params, type Result } from '../client';
-import { answers, type Scene } from './answers';
+import { Album } from './album';
+import { answers, devicesOf, type Scene } from './answers';
+import { Desk } from './desk';
 import { Office } from './office';
 import { makeWorld } from './world';
 
@@ -38,6 +41,10 @@ export function fakeClient(wanted: URLSearchParams): Client {
   const scene: Scene = {
     world,
     office,
+    desk: new Desk(world, emit),
+    album: new Album(emit),
+    devices: devicesOf(world),
+    codeMs: Number(wanted.get('code') ?? 600) * 1_000,
     emit,
     revision: () => revision,
     status: statusOf(STOPPED[name] ?? 'ready'),
@@ -49,7 +56,7 @@ export function fakeClient(wanted: URLSearchParams): Client {
       await new Promise((resolve) => setTimeout(resolve, 4));
       const answer = answers[method];
       if (!answer) throw new ApiError('unknown_method', `There is no method ${method}.`);
-      return structuredClone(answer(scene, params)) as Result<M>;
+      return structuredClone(await answer(scene, params)) as Result<M>;
     },
     events(handler) {
       handlers.add(handler);

@@ -1,6 +1,7 @@
 /** What the made-up people do by themselves: receive, read, type, answer, come and go. */
 import type { Conversation, DeliveryState, Message } from '$lib/api/generated';
-import type { Emit } from './index';
+import type { Scene } from './answers';
+import { statusOf, type Emit } from './index';
 import { REPLIES } from './words';
 import { dice, pick, say, type Author, type World } from './world';
 
@@ -32,6 +33,16 @@ export class Office {
       this.emit({ type: 'typing.changed', ...typing, typing: false });
       this.arrive(conversation, author, pick(REPLIES, this.#roll));
     }, 3_500);
+  }
+
+  /** Another device reads the code that is shown. */
+  link(scene: Scene): void {
+    if (this.quiet) return;
+    setTimeout(() => this.emit({ type: 'link.changed', step: 'receiving', message: '' }), 3_000);
+    setTimeout(() => {
+      scene.status = statusOf('ready');
+      this.emit({ type: 'link.changed', step: 'done', message: '' });
+    }, 5_500);
   }
 
   arrive(conversation: Conversation, author: Author, text: string): void {

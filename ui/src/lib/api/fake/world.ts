@@ -8,7 +8,10 @@ import type {
   Peer,
   Quote,
   Settings,
+  Transfer,
 } from '$lib/api/generated';
+import { pictureId } from './album';
+import { layOut } from './files';
 import { GIVEN, GROUPS, LINES, REPLIES, STATUSES } from './words';
 
 export interface Size {
@@ -23,6 +26,9 @@ export interface World {
   conversations: Map<string, Conversation>;
   messages: Map<string, Message[]>;
   settings: Settings;
+  transfers: Map<string, Transfer>;
+  /** What is in files, made when it is asked for. */
+  contents: Map<string, () => Uint8Array<ArrayBuffer>>;
 }
 
 /** mulberry32: small, seeded, good enough for scenery. */
@@ -56,6 +62,7 @@ export function makeWorld({ people, messages, now }: Size): World {
     device: fakeId('device', 0),
     name: 'Robin',
     status: null,
+    avatar: null,
     presence: 'available',
     link: `anser:${fakeId('account', 0)}`,
     addresses: ['/ip4/192.168.1.24/udp/41641/quic-v1', '/ip4/192.168.1.24/tcp/41641'],
@@ -67,6 +74,8 @@ export function makeWorld({ people, messages, now }: Size): World {
     peers: new Map(peers.map((peer) => [peer.device, peer])),
     conversations: new Map(),
     messages: new Map(),
+    transfers: new Map(),
+    contents: new Map(),
     settings: {
       notifications: true,
       notification_preview: true,
@@ -75,6 +84,7 @@ export function makeWorld({ people, messages, now }: Size): World {
       accept_requests: false,
       typing: true,
       read_receipts: true,
+      fetch_limit_bytes: 10 * 1024 * 1024,
       theme: 'system',
       language: 'system',
     },
@@ -96,7 +106,10 @@ export function makeWorld({ people, messages, now }: Size): World {
   if (messages > 1) say(world, main, account, '', now - messages * 400_000, { kind: 'notice', notice });
   fill(world, main, messages, now - 4 * 60_000, roll);
   GROUPS.slice(1).forEach((title, index) => {
-    fill(world, group(title, Math.min(4 + index, people)), 12, now - (index + 1) * 5 * 3_600_000, roll);
+    const conversation = group(title, Math.min(4 + index, people));
+    const end = now - (index + 1) * 5 * 3_600_000;
+    fill(world, conversation, 12, end, roll);
+    if (index === 2) layOut(world, conversation, peers.slice(0, 5), end + 3_600_000);
   });
   for (let index = 0; index < Math.min(people, 12); index += 1) {
     const conversation = direct(index);
@@ -138,6 +151,7 @@ function makePeer(number: number, people: number, now: number, roll: () => numbe
     device: fakeId('device', number),
     name: round === 0 ? given : `${given} ${round + 1}`,
     status: number % 3 === 0 ? pick(STATUSES, roll) : null,
+    avatar: pictureId(number),
     online,
     via: ['mdns'],
     addresses: [`/ip4/192.168.1.${number % 250}/udp/41641/quic-v1`],
@@ -149,10 +163,11 @@ function makePeer(number: number, people: number, now: number, roll: () => numbe
 }
 
 export function member(person: Account | Peer, role: Member['role']): Member {
-  const { account, name, presence } = person;
+  const { account, name, avatar, presence } = person;
   const own = account === SELF;
   const trust = own ? 'own' : 'trust' in person ? person.trust : 'unverified';
-  return { account, name, role, online: own || ('online' in person && person.online), presence, trust };
+  const online = own || ('online' in person && person.online);
+  return { account, name, avatar, role, online, presence, trust };
 }
 
 function addConversation(
@@ -165,6 +180,7 @@ function addConversation(
     conversation: fakeId('conversation', world.conversations.size + 1),
     kind,
     title,
+    avatar: kind === 'direct' ? (members[1]?.avatar ?? null) : null,
     request: false,
     writable: true,
     role: members[0]?.role ?? 'member',
