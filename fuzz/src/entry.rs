@@ -5,6 +5,8 @@
 
 use anser_proto::card::{Card, from_link};
 use anser_proto::codec::{self, DecodeError};
+use anser_proto::invite::Invitation;
+use anser_proto::linking::LinkCode;
 use anser_proto::sign::Signed;
 use anser_proto::{
     Certificate, Change, Content, DeviceList, Event, Frame, Genesis, Kind, Receipt, WireEvent,
@@ -19,6 +21,11 @@ pub fn frames(bytes: &[u8]) {
     match frame {
         Frame::Hello(hello) => drop(Card::open(&hello.card)),
         Frame::Events(events) => events.events.into_iter().for_each(event),
+        Frame::LinkGrant(grant) => drop(DeviceList::open(&grant.list)),
+        Frame::Own(own) => {
+            assert!(own.people.len().max(own.rooms.len()) <= limits::OWN_RECORDS);
+            own.people.iter().flat_map(|p| &p.card).for_each(|card| drop(Card::open(card)));
+        }
         Frame::Fork(fork) => [fork.one, fork.other].into_iter().for_each(event),
         Frame::Receipts(receipts) => {
             assert!(receipts.receipts.len() <= limits::RECEIPTS);
@@ -40,10 +47,23 @@ pub fn events(bytes: &[u8]) {
         drop(Receipt::open(&signed));
     }
     bodies(bytes);
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(signed) = from_link(text)
-    {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        links(text);
+    }
+}
+
+/// Text that somebody pasted.
+fn links(text: &str) {
+    if let Ok(signed) = from_link(text) {
         drop(Card::open(&signed));
+    }
+    if let Ok(code) = LinkCode::from_text(text) {
+        assert!(code.addresses.len() <= limits::ADDRESSES);
+        assert_eq!(LinkCode::from_text(&code.to_text()), Ok(code), "a code changes on its way");
+    }
+    if let Ok(invitation) = Invitation::from_link(text) {
+        drop(Card::open(&invitation.card));
+        assert_eq!(Invitation::from_link(&invitation.to_link()), Ok(invitation));
     }
 }
 

@@ -3,13 +3,16 @@
 use anser_proto::card::{DeviceAddresses, to_link};
 use anser_proto::frame::{
     Ack, Digest, Digests, Events, Exchange, FileLack, FilePart, FileWant, Fork, Head, Held, Hello,
+    Join, Joined, LinkGrant, LinkOffer, LinkReady, LinkTaken, Own, OwnDigest, Picture, PictureWant,
     Presence, Receipts, Typing, Vector, Want,
 };
-use anser_proto::sign::Signed;
+use anser_proto::invite::{Invitation, Ticket};
+use anser_proto::linking::{LinkCode, OwnPerson, OwnRoom, Side, Stamp, link_proof};
+use anser_proto::sign::{Domain, Signed};
 use anser_proto::{
     AccountId, Card, Certificate, Change, Content, ConversationId, DeviceId, DeviceList, Event,
-    EventId, FileId, FileRef, Frame, Genesis, Header, Keypair, Kind, Position, Receipt, Revocation,
-    Role, Seen, codec,
+    EventId, FileId, FileRef, Frame, Genesis, Header, Keypair, Kind, PictureId, Position, Receipt,
+    Revocation, Role, Seen, codec,
 };
 
 pub fn account() -> Keypair {
@@ -163,7 +166,64 @@ pub fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("file-lack", FileLack { file: FileId([10; 32]) }.into()),
     ];
-    frames.into_iter().map(|(name, frame)| (name, frame.encode())).collect()
+    let frames = frames.into_iter().chain(own_frames());
+    frames.map(|(name, frame)| (name, frame.encode())).collect()
+}
+
+/// What devices of one account, new devices and invited people say.
+fn own_frames() -> Vec<(&'static str, Frame)> {
+    let (own, other) = (DeviceId(device().public()), DeviceId([9; 32]));
+    let conversation = ConversationId([3; 32]);
+    let stamp = Some(Stamp { counter: 5, device: own });
+    let secret = [6; 32];
+    let grant = LinkGrant {
+        secret: secret.into(),
+        list: Signed::seal(&account(), Domain::DeviceList, &certificate()),
+        name: "Alice".into(),
+        status: None,
+        avatar: Some(PictureId([7; 32])),
+        version: 3,
+    };
+    let person = OwnPerson {
+        account: AccountId([4; 32]),
+        relation: 2,
+        verified: true,
+        card: Some(card()),
+        stamp,
+    };
+    let room = OwnRoom {
+        conversation,
+        other: Some(AccountId([4; 32])),
+        muted: true,
+        archived: false,
+        accepted: true,
+        declined: false,
+        read: Some(Position { lamport: 7, device: own, seq: 2 }),
+        stamp,
+    };
+    vec![
+        ("link-offer", LinkOffer { proof: link_proof(&secret, Side::Giver, &own, &other) }.into()),
+        (
+            "link-ready",
+            LinkReady {
+                proof: link_proof(&secret, Side::Taker, &own, &other),
+                label: "Laptop".into(),
+            }
+            .into(),
+        ),
+        ("link-grant", grant.into()),
+        ("link-taken", LinkTaken {}.into()),
+        ("picture-want", PictureWant { picture: PictureId([7; 32]) }.into()),
+        ("picture", Picture { bytes: b"\x89PNG\r\n\x1a\n".to_vec().into() }.into()),
+        ("own-digest", OwnDigest { hash: [8; 32].into() }.into()),
+        ("own", Own { people: vec![person], rooms: vec![room] }.into()),
+        ("join", Join { ticket: ticket() }.into()),
+        ("joined", Joined { nonce: [1; 16].into(), answer: 1 }.into()),
+    ]
+}
+
+fn ticket() -> Ticket {
+    Ticket::issue(&account(), Some(ConversationId([3; 32])), 1_700_000_000_000, [1; 16])
 }
 
 /// Everything else by name.
@@ -201,5 +261,13 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
         ("card", codec::encode(&card())),
         ("receipt", codec::encode(&receipt())),
         ("link", to_link(&card()).into_bytes()),
+        ("link-code", {
+            let (device, secret) = (DeviceId([9; 32]), [6; 32].into());
+            LinkCode { device, secret, addresses: addresses().addresses }.to_text().into_bytes()
+        }),
+        ("invitation", {
+            let title = Some("Office".into());
+            Invitation { card: card(), ticket: ticket(), title }.to_link().into_bytes()
+        }),
     ]
 }
