@@ -109,7 +109,7 @@ it('has words for every reason why a profile cannot be opened', () => {
 });
 
 it('has words for every reason why a transfer waits or fails', () => {
-  const source = readFileSync('../crates/api/src/model.rs', 'utf8');
+  const source = readFileSync('../crates/api/src/model/files.rs', 'utf8');
   const said = /why it waits or failed: ([^.]+)\./.exec(source)?.[1] ?? '';
   const codes = [...said.matchAll(/`([a-z_]+)`/g)].map((match) => match[1] ?? '');
   expect(codes.length).toBeGreaterThan(5);

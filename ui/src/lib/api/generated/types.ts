@@ -491,7 +491,7 @@ export type Devices = {
 devices: Array<Device>, };
 export type Done = Record<symbol, never>;
 export type Empty = Record<symbol, never>;
-export type ErrorCode = "no_account" | "already_exists" | "not_found" | "invalid_argument" | "unknown_method" | "invalid_request" | "not_a_member" | "forbidden" | "too_large" | "store_locked" | "store_too_new" | "store_broken" | "store_full" | "passphrase" | "no_keyring" | "unreachable" | "refused" | "rate_limited" | "unsupported" | "internal";
+export type ErrorCode = "no_account" | "already_exists" | "not_found" | "invalid_argument" | "unknown_method" | "invalid_request" | "not_a_member" | "forbidden" | "too_large" | "store_locked" | "store_too_new" | "store_broken" | "store_full" | "passphrase" | "no_keyring" | "unreachable" | "refused" | "cancelled" | "unreadable" | "unwritable" | "rate_limited" | "unsupported" | "internal";
 export type Event = { 
 /**
  * Grows by one with every event of a running node.
@@ -1468,7 +1468,8 @@ message: string | null,
 sources: number, 
 /**
  * For programs and translations, why it waits or failed: `offline`, `nobody_has_it`,
- * `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`.
+ * `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`,
+ * `damaged`; `refused` where the message could not be sent.
  */
 code: string | null, 
 /**
