@@ -155,6 +155,7 @@ fn settings_and_presence_silence_everything() {
         device: "d".into(),
         name: "Bob".into(),
         status: None,
+        avatar: None,
         presence: PresenceState::Busy,
         addresses: Vec::new(),
         relays: Vec::new(),
