@@ -25,6 +25,8 @@ test('a first start asks one thing and shows who is there', async ({ page }) => 
   await page.keyboard.press('Enter');
   await page.getByRole('tab', { name: /People/ }).click();
   await conversation(page, /Alice/).click();
+  // The conversation is made first.
+  await expect(composer(page)).toBeFocused();
   await page.keyboard.type('Hello');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('article').last()).toContainText('Hello');
