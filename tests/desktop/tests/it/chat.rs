@@ -9,7 +9,7 @@ use crate::screen::Screen;
 use crate::session_bus::{Asked, Notifications, Panel};
 
 /// Both ends on this machine: Alice's window, and Bob without one.
-fn alice_and_bob(bed: &Bed) -> (App, Node) {
+pub fn alice_and_bob(bed: &Bed) -> (App, Node) {
     let mut bob = Node::start(bed, &bed.path("bob"), "Bob");
     let seed = bob.address();
     let alice = App::start(bed, &["--no-mdns", "--listen", LOOPBACK, "--seed", &seed]);
@@ -18,7 +18,7 @@ fn alice_and_bob(bed: &Bed) -> (App, Node) {
 }
 
 /// The two have talked: neither is a stranger to the other. Gives their conversation.
-fn acquainted(alice: &App, bob: &mut Node) -> Value {
+pub fn acquainted(alice: &App, bob: &mut Node) -> Value {
     alice.click("[role=tab]", "People");
     alice.click("[data-row]", "Bob");
     alice.type_into("textarea", &format!("Hello Bob, 你好{ENTER}"));

@@ -7,6 +7,7 @@
 
 mod bed;
 mod chat;
+mod devices;
 mod driver;
 mod life;
 mod node;
