@@ -1468,7 +1468,8 @@ message: string | null,
 sources: number, 
 /**
  * For programs and translations, why it waits or failed: `offline`, `nobody_has_it`,
- * `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`.
+ * `not_found`, `unreadable`, `changed`, `exists`, `unwritable`, `disk_full`, `too_large`,
+ * `damaged`; `refused` where the message could not be sent.
  */
 code: string | null, 
 /**
