@@ -13,7 +13,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 pub const CORE: &str = "anser-node";
 
 /// Package → what it may use of this workspace in what it ships. Arrows point down only.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("anser-proto", &[]),
     ("anser-api", &["anser-proto"]),
     ("anser-store", &[]),
@@ -22,6 +22,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("anser-node", &["anser-api", "anser-chat", "anser-e2ee", "anser-proto", "anser-store"]),
     ("anser-net", &["anser-proto"]),
     ("anser-relay-proto", &[]),
+    ("anser-relay", &["anser-proto", "anser-relay-proto"]),
     ("anser-engine", &["anser-api", "anser-net", "anser-node", "anser-proto", "anser-store"]),
     ("anser-cli", &["anser-api", "anser-engine"]),
     ("anser-desktop", &["anser-api", "anser-engine"]),
