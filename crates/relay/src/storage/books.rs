@@ -255,6 +255,7 @@ impl<K: Kv> Engine for Books<K> {
         self.secret
     }
 
+    #[cfg(test)]
     fn head(&self) -> u64 {
         self.head
     }

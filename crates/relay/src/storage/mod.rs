@@ -79,6 +79,7 @@ pub(crate) trait Engine: Send {
     /// 32 bytes that were drawn when the store was made.
     fn secret(&self) -> [u8; 32];
     /// The number of the latest event of all topics.
+    #[cfg(test)]
     fn head(&self) -> u64;
     /// After which number the log holds every event, and these events.
     fn log(&self) -> Result<(u64, Vec<StoredEvent>), StorageError>;
