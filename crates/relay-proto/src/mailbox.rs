@@ -40,8 +40,8 @@ impl MailReader {
         // What it was told before counts, and what it acknowledged.
         let known = same.map_or(0, |cursor| cursor.seq(shard));
         let (reason, read) = match cursor {
-            Some(_) if same.is_none() => (Reason::Epoch, held.acked),
-            _ if known > held.last => (Reason::Future, held.acked),
+            Some(_) if same.is_none() => (Reason::Epoch, held.acked.max(held.gone)),
+            _ if known > held.last => (Reason::Future, held.acked.max(held.gone)),
             _ if held.gone > known.max(held.acked) => (Reason::Trimmed, held.gone),
             _ => (Reason::Ok, known.max(held.acked)),
         };
@@ -60,6 +60,12 @@ impl MailReader {
     /// After which number to read the next page, if there is one.
     pub fn wants(&self) -> Option<u64> {
         (self.upto > self.read).then_some(self.read)
+    }
+
+    /// Whether letters after what was read are gone that nobody acknowledged. A page that does not
+    /// begin with the next number asks for this; the stream then ends, so that the next hello tells.
+    pub fn missed(&self, held: Held) -> bool {
+        held.gone > self.read.max(held.acked)
     }
 
     /// A page was given up to this number. `None`: nothing is held any more of what it waited for,
@@ -117,6 +123,9 @@ mod tests {
         let held = Held { acked: 3, gone: 0, last: 8 };
         assert_eq!(open(held, Some("8.9:8")), (Some(3), Reason::Epoch));
         assert_eq!(open(held, Some("7.9:9")), (Some(3), Reason::Future));
+        let held = Held { gone: 5, ..held };
+        assert_eq!(open(held, Some("8.9:8")), (Some(5), Reason::Epoch));
+        assert_eq!(open(held, Some("7.9:9")), (Some(5), Reason::Future));
     }
 
     #[test]
@@ -133,5 +142,8 @@ mod tests {
         assert_eq!(reader.wants(), None);
         reader.deposited(2);
         assert_eq!(reader.wants(), None);
+        assert!(!reader.missed(Held { acked: 0, gone: 9, last: 12 }));
+        assert!(reader.missed(Held { acked: 0, gone: 10, last: 12 }));
+        assert!(!reader.missed(Held { acked: 10, gone: 10, last: 12 }));
     }
 }

@@ -88,7 +88,10 @@ async fn serve(
     mut stream: Stream,
     hello: Value,
 ) -> std::io::Result<()> {
-    let limits = stream.app().config().limits.clone();
+    let (ping, lifetime_s) = {
+        let limits = &stream.app().config().limits;
+        (limits.ping(), limits.lifetime_s)
+    };
     let stands = stream.cursor();
     opening.extend_from_slice(b"\r\n:");
     opening.resize(opening.len().saturating_add(OPENING_BYTES), b' ');
@@ -102,9 +105,9 @@ async fn serve(
     write(&mut wire, &opening, &stream).await?;
     drop((opening, hello));
 
-    let mut pings = tokio::time::interval(limits.ping());
+    let mut pings = tokio::time::interval(ping);
     pings.reset();
-    let life = tokio::time::sleep(lifetime(limits.lifetime_s));
+    let life = tokio::time::sleep(lifetime(lifetime_s));
     tokio::pin!(life);
     loop {
         let mut ignored = [0_u8; 32];

@@ -170,9 +170,9 @@ impl Stream {
                     None => continue,
                 }
             }
-            let letters = self.page().await?;
-            if !letters.is_empty() {
-                return Ok(Given::Events(letters));
+            match self.page().await? {
+                Given::Events(letters) if letters.is_empty() => {}
+                given => return Ok(given),
             }
             let signal = self.feed.next().await;
             if let Some(given) = self.heed(signal) {
@@ -188,7 +188,7 @@ impl Stream {
                 return Ok(given);
             }
         }
-        Ok(Given::Events(self.page().await?))
+        self.page().await
     }
 
     fn heed(&mut self, signal: Signal) -> Option<Given> {
@@ -210,17 +210,23 @@ impl Stream {
     }
 
     /// The next page of the mailbox, if it has one.
-    async fn page(&mut self) -> Result<Vec<Item>, StorageError> {
-        let Some((mailbox, reader)) = &mut self.mail else { return Ok(Vec::new()) };
-        let Some(after) = reader.wants() else { return Ok(Vec::new()) };
+    async fn page(&mut self) -> Result<Given, StorageError> {
+        let none = Given::Events(Vec::new());
+        let Some((mailbox, reader)) = &mut self.mail else { return Ok(none) };
+        let Some(after) = reader.wants() else { return Ok(none) };
         let page = self.app.storage.page(*mailbox, after, PAGE).await?;
+        if page.first().is_none_or(|letter| letter.seq != after.saturating_add(1))
+            && reader.missed(self.app.storage.held(*mailbox).await?)
+        {
+            return Ok(Given::End(End::Slow));
+        }
         let topic: Topic = format!("mailbox/{}", DeviceId(*mailbox))
             .parse()
             .map_err(|_| StorageError("a mailbox's name is none".into()))?;
         reader.given(page.last().map(|letter| letter.seq));
         let shard = reader.shard();
         let item = |letter| Arc::new(carried(letter, Topic::clone(&topic), shard));
-        Ok(page.into_iter().map(item).collect())
+        Ok(Given::Events(page.into_iter().map(item).collect()))
     }
 
     /// The cursor that goes out with an event of the batch that was given last; `None` stands for

@@ -35,7 +35,7 @@ use crate::problem::Problem;
 
 const JSON: &str = "anser.v1.json";
 const CBOR: &str = "anser.v1.cbor";
-const BUFFER_BYTES: usize = 2 << 10;
+const BUFFER_BYTES: usize = 512;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,15 +139,18 @@ async fn begin(
     wire.write_all(&head).await?;
     wire.flush().await?;
     drop(head);
-    let app = Arc::clone(stream.app());
-    let limits = app.config().limits.clone();
+    let (most_bytes, ping, lifetime_s) = {
+        let limits = &stream.app().config().limits;
+        (limits.body_bytes, limits.ping(), limits.lifetime_s)
+    };
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
-        .max_message_size(Some(limits.body_bytes))
-        .max_frame_size(Some(limits.body_bytes));
+        .max_message_size(Some(most_bytes))
+        .max_frame_size(Some(most_bytes));
     let socket = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
-    let mut socket = Socket { socket, stream, form };
+    // In one place on the heap: every move of it would take room in the task.
+    let mut socket = Box::new(Socket { socket, stream, form });
     let mut hello = hello;
     if let Some(map) = hello.as_object_mut() {
         map.insert("k".into(), "hello".into());
@@ -155,8 +158,7 @@ async fn begin(
     }
     let hello = socket.message(&hello);
     socket.send(vec![hello]).await?;
-    let life = tokio::time::sleep(lifetime(limits.lifetime_s));
-    let served = socket.serve(visitor.caller, limits.ping(), life).await;
+    let served = socket.serve(visitor.caller, ping, lifetime(lifetime_s)).await;
     match served {
         Ok(end) => socket.bye(end).await,
         Err(error) => {
@@ -172,18 +174,20 @@ impl Socket {
         &mut self,
         caller: Caller,
         ping: Duration,
-        life: tokio::time::Sleep,
+        life: Duration,
     ) -> Result<Option<End>, Error> {
         let app = Arc::clone(self.stream.app());
         let mut pings = tokio::time::interval(ping);
         pings.reset();
+        let life = tokio::time::sleep(life);
         tokio::pin!(life);
         loop {
             tokio::select! {
                 biased;
                 came = self.socket.next() => {
                     let Some(came) = came else { return Ok(None) };
-                    if let Some(answer) = self.heed(&app, caller, came?).await {
+                    // On the heap while it lasts: it is large, and most connections never send any.
+                    if let Some(answer) = Box::pin(self.heed(&app, caller, came?)).await {
                         self.send(vec![answer]).await?;
                     }
                 }
@@ -255,7 +259,7 @@ impl Socket {
     }
 
     /// Says why the stream ends, and waits a moment for the other side to agree.
-    async fn bye(mut self, end: Option<End>) -> Result<(), Error> {
+    async fn bye(mut self: Box<Self>, end: Option<End>) -> Result<(), Error> {
         let Some(end) = end else { return Ok(()) };
         let code = match end {
             End::Slow => CloseCode::Policy,
