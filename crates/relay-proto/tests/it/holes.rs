@@ -182,3 +182,19 @@ fn more_watches_than_allowed_are_refused_and_change_nothing() {
     world.hub.unwatch(1, &topic(3)).unwrap();
     assert_eq!(world.hub.watch(1, &topic(4)), Ok(None));
 }
+
+#[test]
+fn a_reader_of_a_quiet_topic_stands_at_the_head() {
+    let mut world = World::new(1, Limits::default());
+    world.publish(0);
+    let old = world.hub.head().clone();
+    for _ in 0..5 {
+        world.publish(1);
+    }
+    let quiet = BTreeSet::from([topic(0)]);
+    world.hub.open(1, 1, Some(&old), quiet.clone()).unwrap();
+    assert_eq!(world.hub.cursor(1), Some(world.hub.head()));
+    // Not where something waits.
+    world.hub.open(2, 2, Some(&Cursor::start(Epoch(1))), quiet).unwrap();
+    assert_eq!(world.hub.cursor(2), Some(&Cursor::start(Epoch(1))));
+}

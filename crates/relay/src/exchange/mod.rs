@@ -11,7 +11,7 @@ mod task;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anser_relay_proto::{Cursor, Hello, Hub, Topic};
+use anser_relay_proto::{ConnectionId, Cursor, Hello, Hub, Topic};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::{Config, Rights};
@@ -93,6 +93,8 @@ enum Question {
         reply: Reply<()>,
     },
     Head(oneshot::Sender<Cursor>),
+    /// Where a connection stands that has written everything it was given.
+    Stands(ConnectionId, oneshot::Sender<Option<Cursor>>),
     Overview(oneshot::Sender<Overview>),
     /// Ends every stream; no new ones.
     Drain(oneshot::Sender<usize>),
@@ -151,6 +153,14 @@ impl Exchange {
         let (reply, replied) = oneshot::channel();
         self.questions.send(Question::Head(reply)).await.map_err(|_| Refused::Stopping)?;
         replied.await.map_err(|_| Refused::Stopping)
+    }
+
+    /// The place up to which nothing is missing on a stream whose batches were all written: the head,
+    /// if nothing waits for it. Cursors on quiet topics stay young by this.
+    pub(crate) async fn stands(&self, feed: &Feed) -> Option<Cursor> {
+        let (reply, replied) = oneshot::channel();
+        self.questions.send(Question::Stands(feed.id(), reply)).await.ok()?;
+        replied.await.ok()?
     }
 
     pub(crate) async fn overview(&self) -> Result<Overview, Refused> {

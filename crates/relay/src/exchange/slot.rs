@@ -91,6 +91,12 @@ impl Slot {
         room
     }
 
+    /// Whether everything that was put in has been taken out and written.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        !state.busy && state.batch.is_none()
+    }
+
     /// Puts the next batch in; `more` is whether others were held back.
     pub(crate) fn put(&self, batch: Batch, more: bool) {
         self.change(|state| {
@@ -123,6 +129,10 @@ impl Feed {
         notes: mpsc::UnboundedSender<Note>,
     ) -> Self {
         Self { slot, id, notes }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
     }
 
     /// The next thing to do. By asking, the connection says that it has written what came before.

@@ -218,6 +218,11 @@ impl Task {
             Question::Head(reply) => {
                 let _ = reply.send(self.hub.head().clone());
             }
+            Question::Stands(id, reply) => {
+                let idle = self.connections.get(&id).is_some_and(|c| c.slot.is_idle());
+                let head = (idle && !self.hub.is_ready(id)).then(|| self.hub.head().clone());
+                let _ = reply.send(head);
+            }
             Question::Overview(reply) => {
                 let _ = reply.send(Overview {
                     connections: self.hub.connections(),

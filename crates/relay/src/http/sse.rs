@@ -125,6 +125,7 @@ async fn serve(
                 Err(_) => return bye(&mut wire, End::Drain).await,
             },
             _ = pings.tick() => {
+                stream.catch_up().await;
                 let ping = format!(": ping\nid: {}\n\n", stream.cursor());
                 write(&mut wire, ping.as_bytes(), &stream).await?;
             }

@@ -156,6 +156,14 @@ impl Stream {
         cursor
     }
 
+    /// Moves on over what was not for this stream; to be called when all it gave is written.
+    pub(crate) async fn catch_up(&mut self) {
+        for (shard, seq) in self.app.exchange.stands(&self.feed).await.iter().flat_map(Cursor::seqs)
+        {
+            self.topics.advance(shard, seq);
+        }
+    }
+
     /// Waits for the next events. By asking, the transport says that it has written the last ones.
     /// Cancel-safe: what was not returned is given the next time.
     pub(crate) async fn next(&mut self) -> Result<Given, StorageError> {

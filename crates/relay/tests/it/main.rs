@@ -4,8 +4,10 @@
 mod client;
 mod continuity;
 mod mail;
+mod openapi;
 mod portal;
 mod program;
 mod relay;
 mod strangers;
+mod tls;
 mod transports;

@@ -275,3 +275,40 @@ fn retained_values_and_times_to_live() {
     assert_eq!(publish("ttl_ms=99999999999", "1").code(), (400, "bad_request".into()));
     assert_eq!(publish("ttl_ms=x", "1").code(), (400, "bad_request".into()));
 }
+
+#[test]
+fn streams_are_pinged_and_end_after_their_lifetime() {
+    use tokio_tungstenite::tungstenite::Message;
+    let relay = Relay::start(&["--limits.ping_s=1", "--limits.lifetime_s=2"]);
+    let token = relay.token();
+    let session = Session::anonymous(&relay);
+    session.watch(&relay, "news/a");
+    let Stream::Sse(mut reader) = Client::open(relay.http, &session, Way::Sse, "").unwrap().stream
+    else {
+        panic!("no event stream")
+    };
+    // Another topic moves on: the ping carries the cursor of it, so that it stays young.
+    let cursor = relay.publish(&token, "other", 1)["cursor"].as_str().unwrap().to_owned();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.contains(&format!("\n\n: ping\nid: {cursor}\n\n")), "{text}");
+    assert!(text.contains("event: bye\ndata: {\"reason\":\"drain\"}\n\n"), "{text}");
+    let again = Client::open(relay.http, &session, Way::Sse, &cursor).unwrap().hello();
+    assert_eq!(again["recovered"], true);
+    let Stream::Ws(mut socket) = Client::open(relay.http, &session, Way::Ws, "").unwrap().stream
+    else {
+        panic!("no WebSocket")
+    };
+    let mut pinged = false;
+    loop {
+        match socket.read().unwrap() {
+            Message::Ping(_) => pinged = true,
+            Message::Close(frame) => {
+                assert_eq!(u16::from(frame.unwrap().code), 1012);
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert!(pinged);
+}
