@@ -142,3 +142,27 @@ fn a_relay_that_forgets_everything_says_so() {
     let mut client = Client::open(relay.http, &fresh, Way::Sse, &session.cursor).unwrap();
     assert_eq!(client.hello()["reason"], "epoch");
 }
+
+#[test]
+fn after_a_restart_it_knows_what_its_log_no_longer_has() {
+    let mut relay = Relay::start(&["--limits.ring_s=1"]);
+    let token = relay.token();
+    let session = Session::anonymous(&relay);
+    session.watch(&relay, "news/a");
+    for number in 1..=3 {
+        relay.publish(&token, "news/a", number);
+    }
+    let reason = |relay: &Relay| {
+        let mut client = Client::open(relay.http, &session, Way::Poll, &session.cursor).unwrap();
+        client.hello()["reason"].clone()
+    };
+    until("they grow too old", || {
+        // What is too old leaves the log as others come.
+        relay.publish(&token, "other", 1);
+        reason(&relay) == "trimmed"
+    });
+    (0..4).for_each(|number| drop(relay.publish(&token, "other", number)));
+    relay.kill();
+    relay.restart();
+    assert_eq!(reason(&relay), "trimmed");
+}
