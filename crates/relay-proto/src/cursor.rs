@@ -44,6 +44,13 @@ impl Cursor {
         *held = (*held).max(seq);
     }
 
+    /// The same place, of one shard only.
+    #[must_use]
+    pub fn only(&self, shard: Shard) -> Self {
+        let seqs = self.seqs.get(&shard).map(|seq| (shard, *seq));
+        Self { epoch: self.epoch, seqs: seqs.into_iter().collect() }
+    }
+
     /// The shards named and how far each was read.
     pub fn seqs(&self) -> impl Iterator<Item = (Shard, u64)> {
         self.seqs.iter().map(|(shard, seq)| (*shard, *seq))
@@ -106,6 +113,13 @@ mod tests {
         cursor.advance(7, 2);
         assert_eq!(cursor.to_string(), "5f3.0:12,7:4");
         assert_eq!("5f3.0:12,7:4".parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn one_shard_of_a_cursor() {
+        let cursor: Cursor = "5f3.0:12,7:4".parse().unwrap();
+        assert_eq!(cursor.only(7).to_string(), "5f3.7:4");
+        assert_eq!(cursor.only(3).to_string(), "5f3.");
     }
 
     #[test]

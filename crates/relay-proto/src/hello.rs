@@ -15,17 +15,30 @@ pub struct Hello {
     pub head: Cursor,
 }
 
-/// Why a stream goes on where it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Hello {
+    /// One hello for two parts of a stream: what is missing of either is missing.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.reason = self.reason.max(other.reason);
+        self.recovered = self.reason == Reason::Ok;
+        other.oldest.seqs().for_each(|(shard, seq)| self.oldest.advance(shard, seq));
+        other.head.seqs().for_each(|(shard, seq)| self.head.advance(shard, seq));
+        self
+    }
+}
+
+/// Why a stream goes on where it does; what tells of the larger hole is the greater one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Nothing is missing.
     Ok,
-    /// The cursor is of another history: everything that is still held follows.
-    Epoch,
     /// Events after the cursor are no longer held: the rest follows.
     Trimmed,
-    /// The cursor is later than anything there is: what comes from now on follows.
+    /// The cursor is later than anything there is: of topics, what comes from now on follows; of a
+    /// mailbox, everything that is held.
     Future,
+    /// The cursor is of another history: everything that is still held follows.
+    Epoch,
 }
 
 impl Reason {

@@ -95,6 +95,11 @@ impl<D> Hub<D> {
         &self.head
     }
 
+    /// Takes over other bounds; who watches more topics than are allowed now keeps them.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> usize {
         self.readers.len()
@@ -124,21 +129,27 @@ impl<D> Hub<D> {
             channel.since = self.forgotten.seq(shard);
         }
         channel.ring.push(Arc::new(event), self.limits.ring_events);
-        let watchers = channel.watchers.clone();
+        // Taken out and put back: a topic may have thousands of them.
+        let watchers = std::mem::take(&mut channel.watchers);
         let mut outputs = Vec::new();
-        for id in watchers {
-            let Some(reader) = self.readers.get_mut(&id) else { continue };
+        let mut slow = Vec::new();
+        for id in &watchers {
+            let Some(reader) = self.readers.get_mut(id) else { continue };
             let first = reader.waiting.insert(topic.clone());
             reader.backlog_events = reader.backlog_events.saturating_add(1);
             reader.backlog_bytes = reader.backlog_bytes.saturating_add(bytes);
             if reader.backlog_events > self.limits.queued_events
                 || reader.backlog_bytes > self.limits.queued_bytes
             {
-                outputs.extend(self.cut(id, Cut::Slow));
+                slow.push(*id);
             } else if first {
-                outputs.push(Output::Ready(id));
+                outputs.push(Output::Ready(*id));
             }
         }
+        if let Some(channel) = self.channels.get_mut(&topic) {
+            channel.watchers = watchers;
+        }
+        outputs.extend(slow.into_iter().filter_map(|id| self.cut(id, Cut::Slow)));
         outputs
     }
 
@@ -181,7 +192,10 @@ impl<D> Hub<D> {
                 reader.waiting.insert(topic);
             }
         }
-        if !reader.waiting.is_empty() {
+        if reader.waiting.is_empty() {
+            // Nothing is missing up to here, and a cursor that is younger is held longer.
+            head.seqs().for_each(|(shard, seq)| reader.read.advance(shard, seq));
+        } else {
             outputs.push(Output::Ready(id));
         }
         self.sessions.insert(session, id);

@@ -26,6 +26,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ),
     ("anser-net", &["anser-proto"]),
     ("anser-relay-proto", &[]),
+    ("anser-relay", &["anser-proto", "anser-relay-proto"]),
     (
         "anser-engine",
         &["anser-api", "anser-files", "anser-net", "anser-node", "anser-proto", "anser-store"],

@@ -19,6 +19,7 @@ enum Step {
     Unwatch(usize, usize),
     Take(usize, usize),
     Pass(u64),
+    Restart(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), number).prop_map(|(w, n)| Step::Unwatch(w, n)),
         6 => (who, 1..5_usize).prop_map(|(w, most)| Step::Take(w, most)),
         1 => (1..900_u64).prop_map(Step::Pass),
+        1 => (0..12_usize).prop_map(Step::Restart),
     ]
 }
 
@@ -54,6 +56,7 @@ proptest! {
                     world.now_ms += ms;
                     world.hub.expire(world.now_ms);
                 }
+                Step::Restart(kept) => world.restart(kept),
             }
         }
         world.settle();
@@ -80,6 +83,25 @@ fn a_reader_that_comes_back_in_time_misses_nothing() {
     }
     world.settle();
     assert_eq!(world.clients[0].told_of_holes, 0);
+}
+
+#[test]
+fn a_hub_that_is_fed_anew_from_the_log_knows_what_it_lacks() {
+    let mut world = World::new(2, Limits::default());
+    for who in [0, 1] {
+        world.open(who);
+        world.watch(who, 0);
+    }
+    world.publish(0);
+    world.take(0, 9);
+    for _ in 0..4 {
+        world.publish(0);
+        world.publish(1);
+    }
+    // The log still has what client 0 lacks, but not what client 1 lacks.
+    world.restart(8);
+    world.settle();
+    assert_eq!((world.clients[0].told_of_holes, world.clients[1].told_of_holes), (0, 1));
 }
 
 #[test]
@@ -159,4 +181,20 @@ fn more_watches_than_allowed_are_refused_and_change_nothing() {
     assert_eq!(world.hub.watch(1, &topic(3)), Ok(None));
     world.hub.unwatch(1, &topic(3)).unwrap();
     assert_eq!(world.hub.watch(1, &topic(4)), Ok(None));
+}
+
+#[test]
+fn a_reader_of_a_quiet_topic_stands_at_the_head() {
+    let mut world = World::new(1, Limits::default());
+    world.publish(0);
+    let old = world.hub.head().clone();
+    for _ in 0..5 {
+        world.publish(1);
+    }
+    let quiet = BTreeSet::from([topic(0)]);
+    world.hub.open(1, 1, Some(&old), quiet.clone()).unwrap();
+    assert_eq!(world.hub.cursor(1), Some(world.hub.head()));
+    // Not where something waits.
+    world.hub.open(2, 2, Some(&Cursor::start(Epoch(1))), quiet).unwrap();
+    assert_eq!(world.hub.cursor(2), Some(&Cursor::start(Epoch(1))));
 }

@@ -35,6 +35,7 @@ pub struct World {
     pub now_ms: u64,
     next_connection: u64,
     heads: [u64; SHARDS as usize],
+    limits: Limits,
 }
 
 pub fn tight() -> Limits {
@@ -58,6 +59,21 @@ impl World {
             now_ms: 1_000_000,
             next_connection: 1,
             heads: [0; SHARDS as usize],
+            limits,
+        }
+    }
+
+    /// The process ends and a new one is fed the latest events that the log still has.
+    pub fn restart(&mut self, kept: usize) {
+        for client in &mut self.clients {
+            client.connection = None;
+        }
+        let (before, window) = self.log.split_at(self.log.len().saturating_sub(kept));
+        let mut since = Cursor::start(Epoch(1));
+        before.iter().for_each(|(_, event)| since.advance(event.shard, event.seq));
+        self.hub = Hub::new(since, self.limits);
+        for (_, event) in window {
+            assert_eq!(self.hub.append(event.clone()), [], "nobody is there yet");
         }
     }
 
