@@ -265,6 +265,11 @@ impl<S: Store> Node<S> {
             done = done.and_then(|()| self.recount(id));
         }
         self.restoring = false;
+        // What others said meanwhile was not heard, their greetings above all: all begin anew.
+        for device in self.sessions.keys().copied() {
+            let why = "a backup was read in";
+            self.outputs.push_back(crate::io::Output::Disconnect { device, why });
+        }
         let account = done
             .and_then(|()| self.store_profile())
             .and_then(|()| self.tell_profile())

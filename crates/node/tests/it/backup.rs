@@ -81,6 +81,27 @@ fn a_new_profile_becomes_a_further_device_with_everything() {
 }
 
 #[test]
+fn who_was_connected_meanwhile_is_met_anew() {
+    let (mut network, direct, _) = scene();
+    let pieces = pieces(&network, 0);
+    let new = network.add_blank();
+    network.nodes[new].restore_begin().unwrap();
+    for piece in &pieces {
+        network.nodes[new].restore(piece, "New").unwrap();
+    }
+    // Bob greets while nobody listens.
+    network.connect(new, 1);
+    network.nodes[new].restore_end(0);
+    network.settle();
+    assert!(!network.is_connected(new, 1), "what was said meanwhile was not heard");
+    network.connect(new, 1);
+    network.call(1, "conversation.accept", json!({"conversation": direct})).unwrap();
+    network.pass(3_000);
+    network.send(1, &direct, "welcome back");
+    assert_eq!(network.texts(new, &direct).pop().unwrap(), "welcome back");
+}
+
+#[test]
 fn a_backup_read_in_half_leaves_nothing_and_can_be_read_again() {
     let (mut network, direct, _) = scene();
     let pieces = pieces(&network, 0);

@@ -87,6 +87,10 @@ impl Network {
         self.settle();
     }
 
+    pub fn is_connected(&self, a: usize, b: usize) -> bool {
+        self.links.contains(&(a, b)) || self.links.contains(&(b, a))
+    }
+
     pub fn disconnect(&mut self, a: usize, b: usize) {
         self.links.retain(|link| *link != (a, b) && *link != (b, a));
         for (one, other) in [(a, b), (b, a)] {
@@ -199,6 +203,7 @@ impl Network {
         wait: Option<(usize, u64)>,
         answer: &mut Option<Result<Box<Reply>, ApiError>>,
     ) -> bool {
+        let mut cut = Vec::new();
         let mut frames = VecDeque::new();
         let mut answers = Vec::new();
         for index in 0..self.nodes.len() {
@@ -214,6 +219,7 @@ impl Network {
                         self.answers.insert(id, result);
                     }
                     Output::Event(event) => self.events[index].push(*event),
+                    Output::Disconnect { device, .. } => cut.push((from, device)),
                     Output::File(order) => {
                         let answered = self.disks[index].order(order);
                         answers.extend(answered.into_iter().map(|answer| (index, answer)));
@@ -234,6 +240,15 @@ impl Network {
                 || self.links.contains(&(to_index, from_index));
             if linked {
                 self.input(to_index, Input::Frame { device: from, bytes });
+            }
+        }
+        for (one, other) in cut {
+            let (Some(a), Some(b)) = (self.index(one), self.index(other)) else { continue };
+            let before = self.links.len();
+            self.links.retain(|link| *link != (a, b) && *link != (b, a));
+            if self.links.len() < before {
+                self.input(a, Input::Disconnected { device: other });
+                self.input(b, Input::Disconnected { device: one });
             }
         }
         some
